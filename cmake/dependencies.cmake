@@ -1,0 +1,27 @@
+# Libraries, all from Debian's packages (docs/architecture.md, chapter 12). Each is behind one interface target, so that
+# a room names what it uses by a short word.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
+
+set(QUORATE_LINK_threads Threads::Threads)
+set(QUORATE_LINK_fmt fmt::fmt)
+set(QUORATE_LINK_spdlog spdlog::spdlog)
+set(QUORATE_LINK_crypto OpenSSL::Crypto)
+set(QUORATE_LINK_boost Boost::headers)
+set(QUORATE_LINK_cli11 CLI11::CLI11)
+set(QUORATE_LINK_json nlohmann_json::nlohmann_json)
+set(QUORATE_LINK_zstd PkgConfig::ZSTD)
+set(QUORATE_LINK_xxhash PkgConfig::XXHASH)
+set(QUORATE_LINK_uring PkgConfig::URING)

@@ -1,0 +1,101 @@
+#pragma once
+
+// One server without I/O: the raft core, the tree, the streams, session expiry, containers and snapshots. Everything
+// that decides is here; the shell (server, or sim) obeys Output in the order of its fields.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/prng.hpp"
+#include "base/result.hpp"
+#include "raft/core.hpp"
+#include "raft/types.hpp"
+#include "replica/front.hpp"
+#include "replica/mailbox.hpp"
+#include "tree/tree.hpp"
+#include "wire/command.hpp"
+#include "wire/snapshot_format.hpp"
+
+namespace quorate::replica {
+
+struct ReplicaConfig {
+  raft::Config raft;
+  wire::StreamId stream;        // This server's writes of this start.
+  wire::TermStart term_start;   // Stamped into each term that this server leads.
+  std::int32_t tick_ms = 2000;  // tickTime: granularity of session expiry (protocol 8.2).
+  std::int64_t container_check_ms = 60000;
+  std::int64_t container_never_used_ms = 0;
+  std::size_t containers_per_minute_max = 10000;
+  std::uint64_t snapshot_entries = 100000;  // snapCount; drawn anew from [half, whole] after every snapshot.
+  std::uint64_t snapshot_log_bytes = 4ULL << 30;
+};
+
+// The state as storage restored it.
+struct Restored {
+  raft::Recovered log;
+  tree::Tree tree;
+  Zxid zxid_base{};
+  std::vector<wire::StreamPosition> streams;
+  std::uint64_t cluster_high = 0;
+  std::uint64_t cluster_low = 0;
+};
+
+// One batch of effects, obeyed in order. The durable part goes to storage in one write; when it is on disk the shell
+// calls persisted(token), and then apply().
+struct Output {
+  std::optional<raft::HardState> hard_state;
+  std::vector<raft::Entry> append;
+  std::optional<raft::PersistToken> token;
+  Index commit_hint{};
+  bool can_apply = false;       // apply() has something to do.
+  bool start_snapshot = false;  // It is time: the shell calls begin_snapshot() when storage is ready.
+};
+
+class Replica {
+ public:
+  Replica(ReplicaConfig config, Restored restored, Prng prng);
+
+  // Front 0, 1, ...: replies and events for it are posted into its mailbox; its watches are fired.
+  void attach(std::uint32_t front, Mailbox& mailbox, tree::WatchTable& watches);
+
+  // Gives the write a number in this server's stream; false: refused before it had one (core full, disk full, not yet
+  // serving) and the front answers -7.
+  [[nodiscard]] bool submit(std::uint32_t front, const Submission& submission);
+  void touch(SessionId session, MonoTime at);
+  void tick(MonoTime now, WallTime wall);
+
+  // Closes the turn's batch: everything submitted since becomes one proposal.
+  void take_output(Output& into);
+  void persisted(raft::PersistToken token);
+
+  // Applies up to `entries` committed entries, posting replies and events; true if more is left. The writer lock, where
+  // there is one, is held around this call.
+  bool apply(std::size_t entries);
+
+  // client writes are refused, what shrinks the problem goes on.
+  void set_disk_full(bool full);
+
+  // Snapshots: header and state are those of the applied index now; items follow from step_snapshot().
+  [[nodiscard]] wire::SnapshotHeader begin_snapshot(std::function<void(const tree::SnapshotItem&)> write);
+  bool step_snapshot(std::size_t items);
+  void abandon_snapshot();
+  void snapshot_durable(raft::LogId point);
+
+  [[nodiscard]] bool is_serving() const;  // An entry of the own term is applied.
+  [[nodiscard]] tree::Tree& tree();
+  [[nodiscard]] const tree::Tree& tree() const;
+  [[nodiscard]] const raft::Core& core() const;
+  [[nodiscard]] Index applied() const;
+  [[nodiscard]] Zxid zxid_of(Index index) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace quorate::replica

@@ -1,0 +1,65 @@
+#pragma once
+
+// A snapshot file's bytes (docs/formats/snapshot.md): header, compressed and checksummed blocks of items, footer with
+// counts and a digest of the whole file. Blocks stand alone, so they are written and loaded in parallel. Pure.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "raft/types.hpp"
+#include "tree/snapshot.hpp"
+#include "wire/command.hpp"
+
+namespace quorate::wire {
+
+struct StreamPosition {
+  StreamId stream;
+  std::uint64_t number = 0;  // The last one executed.
+};
+
+struct SnapshotHeader {
+  std::uint32_t version = 1;
+  std::uint64_t cluster_high = 0;
+  std::uint64_t cluster_low = 0;
+  raft::LogId point;  // The last entry that the state includes.
+  Zxid zxid_base{};   // zxid = base + index (design chapter 5).
+  std::uint32_t feature_level = 1;
+  raft::Configuration configuration;
+  std::vector<StreamPosition> streams;
+};
+
+void encode_snapshot_header(std::string& out, const SnapshotHeader& header);
+Result<std::pair<SnapshotHeader, std::size_t>> decode_snapshot_header(ByteView bytes);  // And its length in bytes.
+
+// Items, uncompressed, appended one after the other until block_bytes are reached.
+inline constexpr std::size_t snapshot_block_bytes = 256U << 10;
+void encode_item(std::string& out, const tree::SnapshotItem& item);
+// The item at the start of `bytes` and its length; views into `bytes`, ACL entries into `scratch`.
+Result<std::size_t> decode_item(ByteView bytes, std::vector<tree::AclEntry>& scratch, tree::SnapshotItem& into);
+
+// Blocks: compressed (zstd) items with lengths and a checksum. Sizes are bounded before memory is taken (S-601).
+void encode_block(std::string& out, ByteView items);
+struct BlockFrame {
+  ByteView compressed;
+  std::size_t raw_bytes = 0;
+  std::size_t bytes = 0;  // The whole block.
+};
+Result<BlockFrame> peek_block(ByteView bytes);
+Result<std::string> open_block(const BlockFrame& block);
+
+struct SnapshotFooter {
+  std::uint64_t blocks = 0;
+  std::uint64_t items = 0;
+  std::uint64_t file_bytes = 0;  // The whole file, footer included.
+  std::uint64_t digest = 0;      // Of all bytes before the footer.
+};
+inline constexpr std::size_t snapshot_footer_bytes = 48;
+void encode_snapshot_footer(std::string& out, const SnapshotFooter& footer);
+Result<SnapshotFooter> decode_snapshot_footer(ByteView last_bytes);
+
+}  // namespace quorate::wire
