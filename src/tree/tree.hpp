@@ -16,6 +16,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "base/result.hpp"
 #include "tree/acl.hpp"
 #include "tree/session_table.hpp"
 #include "tree/snapshot.hpp"
