@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The checks that take hours. Each part can be run alone:
+#   ./check --long                 all of them, one after the other
+#   ./check --long kill            50 times kill -9 under load
+#   ./check --long differential    200,000 random steps against Debian's ZooKeeper
+#   ./check --long fuzz            20 minutes for each fuzz target
+#   ./check --long crash           the storage's crash tests over many seeds
+#   ./check --long bench           the whole comparison with Debian's ZooKeeper
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+tools/setup.sh check || exit 1
+./run --build || exit 1
+quorate=build/release/quorate
+
+long_kill() { python3 test/kill.py --quorate "$quorate" --kills 50; }
+long_differential() { python3 test/differential.py --quorate "$quorate" --steps 200000; }
+long_fuzz() {
+  [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
+  ninja -C build/asan-ubsan || return 1
+  local target status=0
+  for target in build/asan-ubsan/*_fuzz; do
+    mkdir -p "build/corpus/$(basename "$target")"
+    echo "== $target"
+    "$target" "build/corpus/$(basename "$target")" -max_total_time=1200 -rss_limit_mb=4096 -timeout=10 -print_final_stats=1 ||
+      status=1
+  done
+  return $status
+}
+long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='*crash*:*torn*:*Crash*:*Torn*'; }
+long_bench() { bench/compare; }
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(kill differential fuzz crash bench)
+status=0
+for name in "${parts[@]}"; do
+  case "$name" in
+    kill | differential | fuzz | crash | bench) echo "== $name"; "long_$name" || status=1 ;;
+    *) sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2 ;;
+  esac
+done
+exit $status

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""House rules that are run, not remembered: sizes, layers, banned words, impure headers.
+
+Prints one line a finding (file:line: rule) and exits 1 if there is any. Reads only files that git tracks or would track.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FILE_LINES_MAX = 600
+TEST_LINES_MAX = 1000
+FUNCTION_LINES_MAX = 70
+
+# Spelled in halves, so that this file does not find itself.
+BANNED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
+SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|time\.sleep\(")
+IMPURE = re.compile(
+    r"#include <(thread|mutex|shared_mutex|condition_variable|future|fstream|filesystem|chrono|random|ctime|"
+    r"sys/[^>]*|unistd\.h|fcntl\.h|netinet/[^>]*|arpa/[^>]*|poll\.h|pthread\.h|time\.h)>"
+    r"|_clock::now|random_device|\bstd::thread\b|\bgettimeofday\b|\bclock_gettime\b"
+)
+THREADS = re.compile(r"\bstd::j?thread\b")
+THREAD_HOMES = {"server", "cli"}
+INCLUDE = re.compile(r'^#include "([^"]+)"')
+MACRO = re.compile(r"^\s*#define\s+(\w+)")
+MACROS_ALLOWED = {"XXH_INLINE_ALL"}
+
+
+def tracked_files():
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def is_test(path):
+    return path.name.endswith(("_test.cpp", "_fuzz.cpp", "_bench.cpp")) or "testing" in path.parts or path.parts[0] == "test"
+
+
+def read_layers():
+    allowed, pure = {}, set()
+    for line in (ROOT / "tools/layers.txt").read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        room, _, rooms = line.partition(":")
+        if room == "pure":
+            pure = set(rooms.split())
+        else:
+            allowed[room] = set(rooms.split()) | {room}
+    return allowed, pure
+
+
+def strip_comments_and_strings(text):
+    """Blanks comments and literals, keeping line breaks, so that braces and words inside them do not count."""
+
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+
+    pattern = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9A-Fa-f])\'(?:\\.|[^\'\\\n])+\''
+    return re.sub(pattern, blank, text, flags=re.S)
+
+
+def function_spans(text):
+    """Yields (first line, length) of each function body: a brace opened by something that ends a declarator."""
+    code = re.sub(r"^\s*#[^\n]*(?:\\\n[^\n]*)*", lambda m: re.sub(r"[^\n]", " ", m.group(0)), strip_comments_and_strings(text), flags=re.M)
+    stack = []  # (is_function, line)
+    line = 1
+    start = 0
+    for position, character in enumerate(code):
+        if character == "\n":
+            line += 1
+        elif character == "{":
+            head = code[start:position].strip()
+            inside = any(function for function, _ in stack)
+            opens = (
+                not inside
+                and re.search(r"\)\s*(const|noexcept|override|final|mutable|->[^;{}]*|:[^;]*|requires[^;{}]*|\s)*$", head) is not None
+                and re.match(r"(class|struct|enum|union|namespace)\b(?!.*\))", head) is None
+            )
+            stack.append((opens, line))
+            start = position + 1
+        elif character == "}":
+            if stack:
+                function, first = stack.pop()
+                if function:
+                    yield first, line - first + 1
+            start = position + 1
+        elif character == ";":
+            start = position + 1
+
+
+def check_source(path, relative, allowed, pure, report):
+    text = path.read_text()
+    lines = text.splitlines()
+    test = is_test(relative)
+    limit = TEST_LINES_MAX if test else FILE_LINES_MAX
+    if len(lines) > limit:
+        report(relative, 1, f"{len(lines)} lines, at most {limit}: a noun is missing")
+    if path.suffix == ".hpp" and "#pragma once" not in text:
+        report(relative, 1, "a header starts with #pragma once")
+    if not test:
+        for first, length in function_spans(text):
+            if length > FUNCTION_LINES_MAX:
+                report(relative, first, f"a function of {length} lines, at most {FUNCTION_LINES_MAX}")
+
+    room = relative.parts[1] if relative.parts[0] == "src" and len(relative.parts) > 2 else None
+    code_lines = strip_comments_and_strings(text).splitlines()
+    for number, (line, code) in enumerate(zip(lines, code_lines), 1):
+        include = INCLUDE.match(line)
+        if include and room:
+            target = include.group(1).split("/")[0]
+            if not (ROOT / "src" / include.group(1)).is_file():
+                report(relative, number, f'includes "{include.group(1)}", which is not rooted at src/')
+            elif target not in allowed.get(room, set()):
+                report(relative, number, f"{room} may not include {target} (tools/layers.txt)")
+        if room in pure and not test and IMPURE.search(line if line.startswith("#") else code):
+            report(relative, number, f"clock, chance, thread, file or socket in the pure room {room}")
+        if room == "sim" and IMPURE.search(line if line.startswith("#") else code) and "chrono" not in line:
+            report(relative, number, "the simulator runs in its own world: no clock, thread, file or socket")
+        if room and room not in THREAD_HOMES and not test and THREADS.search(code):
+            report(relative, number, "threads start in server and cli only")
+        macro = MACRO.match(line)
+        if macro and macro.group(1) not in MACROS_ALLOWED:
+            report(relative, number, f"a macro of our own: {macro.group(1)}")
+        if test and SLEEPS.search(code):
+            report(relative, number, "a sleep in a test: wait for a condition with a deadline")
+
+
+def find_cycles(graph):
+    """Include cycles between files, each reported once, as a list of paths."""
+    state, stack, cycles = {}, [], []
+
+    def visit(file):
+        state[file] = "open"
+        stack.append(file)
+        for target in graph.get(file, ()):
+            if state.get(target) == "open":
+                cycles.append(stack[stack.index(target) :] + [target])
+            elif target not in state:
+                visit(target)
+        stack.pop()
+        state[file] = "done"
+
+    for file in graph:
+        if file not in state:
+            visit(file)
+    return cycles
+
+
+def main():
+    findings = []
+
+    def report(path, line, rule):
+        findings.append(f"{path}:{line}: {rule}")
+
+    allowed, pure = read_layers()
+    graph = {}
+    for path in tracked_files():
+        relative = path.relative_to(ROOT)
+        if relative.parts[:2] in (("docs", "spec"), ("test", "golden")):
+            continue
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if BANNED.search(line) and relative.suffix in (".cpp", ".hpp", ".c", ".py", ".sh", ".cmake", ""):
+                report(relative, number, "unfinished work has an issue, not a note in the code")
+        if relative.suffix in (".cpp", ".hpp"):
+            check_source(path, relative, allowed, pure, report)
+            if relative.parts[0] == "src":
+                graph[str(relative)[4:]] = INCLUDE_ALL.findall(text)
+    for cycle in find_cycles(graph):
+        report("src/" + cycle[0], 1, "an include cycle: " + " -> ".join(cycle))
+
+    for finding in sorted(findings):
+        print(finding)
+    print(f"tidy: {len(findings)} findings")
+    return 1 if findings else 0
+
+
+INCLUDE_ALL = re.compile(r'^#include "([^"]+)"', re.M)
+
+if __name__ == "__main__":
+    sys.exit(main())
