@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,22 +19,28 @@ namespace quorate::tree {
 inline constexpr AclId open_acl{0};  // world:anyone, all permissions: what nearly every znode has.
 
 // Owns the distinct ACLs and counts their users. Ids are small and reused, but not while a snapshot runs (design 7).
+// open_acl is always there and is not counted. An id without users is gone, unless the table is frozen.
 class AclTable {
  public:
   AclTable();
 
   // Protocol 6.4: removes duplicates, expands `auth` from the credentials, checks each id. ok, invalid_acl, or
-  // marshalling_error (a null id where text is needed). On ok the result waits in `into`.
+  // marshalling_error (a null id where text is needed). A list that expansion would blow up beyond 1 MiB is invalid_acl
+  // (S-204). On ok the result waits in `into`, as views of what the
+  // arguments view.
   [[nodiscard]] static Status normalise(AclView acl, CredentialsView credentials, std::vector<AclEntry>& into);
 
-  // The id of this list, with one use counted.
+  // The id of this list, with one use counted. Logarithmic in the number of lists, whatever their contents (S-208).
   AclId intern(AclView acl);
   void retain(AclId id);
   void release(AclId id);
+  // Valid until the list's last user has gone.
   [[nodiscard]] AclView entries(AclId id) const;
 
-  // Protocol 6.2, without skipACL (the tree's switch).
-  [[nodiscard]] bool allows(AclId id, std::int32_t wanted, CredentialsView credentials) const;
+  // Protocol 6.2, without skipACL (the tree's switch). What world:anyone may do is answered without a look at any text.
+  [[nodiscard]] bool allows(AclId id, std::int32_t wanted, CredentialsView credentials) const {
+    return id == open_acl ? allows_open(wanted, credentials) : allows_listed(id, wanted, credentials);
+  }
 
   // Hash of the list's contents, equal on every replica; the digest uses it in place of the id.
   [[nodiscard]] std::uint64_t content_hash(AclId id) const;
@@ -41,25 +49,43 @@ class AclTable {
   void freeze();
   void thaw();
 
-  // For snapshots: every list in use (or frozen) with its id; and the way back, before any znode is loaded.
+  // For snapshots: every list in use (or frozen) with its id, ascending; open_acl is among them.
   void for_each(const std::function<void(AclId, AclView)>& visit) const;
-  void restore(AclId id, AclView acl);
+  // And the way back, before any znode is loaded; each znode then calls retain(). False if the snapshot does not hold
+  // together: the id or the list was there already, or the id is beyond reason.
+  [[nodiscard]] bool restore(AclId id, AclView acl);
+  // Whether `id` names a list; for ids that come from stored data.
+  [[nodiscard]] bool contains(AclId id) const;
+  // After the last znode was loaded: gives up what was restored and found no user.
+  void finish_restore();
 
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return by_text_.size(); }
   [[nodiscard]] std::size_t bytes() const;  // Memory held.
 
  private:
+  // `text` is the list's canonical encoding: equal lists have equal texts; the entries are views into it.
   struct List {
-    std::string text;  // Backing of the views below: schemes and ids, one after the other.
+    std::unique_ptr<char[]> text;
+    std::size_t text_bytes = 0;
     std::vector<AclEntry> entries;
     std::uint64_t hash = 0;
     std::uint64_t users = 0;
-    bool open_to_all_reads = false;  // world:anyone with READ: the fast answer of event filters.
+    std::int32_t anyone = 0;  // The union of world:anyone's permissions.
   };
-  // The implementer of this room chooses the index from content hash to list.
-  std::vector<List> lists_;
+
+  [[nodiscard]] static bool allows_open(std::int32_t wanted, CredentialsView credentials);
+  [[nodiscard]] bool allows_listed(AclId id, std::int32_t wanted, CredentialsView credentials) const;
+  [[nodiscard]] const List& list(AclId id) const;
+  void encode(AclView acl);
+  void place(AclId id, AclView acl);
+  void forget(AclId id);
+
+  std::vector<std::unique_ptr<List>> lists_;   // By id; null where the id is free.
+  std::map<std::string_view, AclId> by_text_;  // Ordered, so that no choice of contents makes it slow.
   std::vector<AclId> free_;
   std::vector<AclId> frozen_free_;
+  std::string scratch_;  // The encoding of the list that is looked up.
+  std::size_t text_bytes_ = 0;
   bool frozen_ = false;
 };
 
@@ -67,7 +93,8 @@ class AclTable {
 // prefix for `ip`).
 [[nodiscard]] bool matches(const Identity& acl_identity, const Identity& credential);
 
-// Whether `id` may stand in an ACL under `scheme` (protocol 6.3).
+// Whether `id` may stand in an ACL under `scheme` (protocol 6.3). sasl and x509 are not enabled yet, so nothing may
+// stand under them.
 [[nodiscard]] bool is_valid_acl_id(std::string_view scheme, std::string_view id);
 
 }  // namespace quorate::tree
