@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -26,10 +27,11 @@ class Core {
   // `recovered.configuration` must name `config.self` as its only voter.
   Core(Config config, Recovered recovered, Blob noop_payload, Prng prng);
 
-  // Moves time on. `wall` is the leader's clock; entries get max(wall, newest entry's time).
-  void tick(MonoTime now, WallTime wall);
+  // Moves time on; never backwards.
+  void tick(MonoTime now);
 
-  // Appends the commands as one batch, in order, all with the same time. Returns the first one's index.
+  // Appends the commands as one batch, in order, all with the same time: `time`, or the newest entry's if that is
+  // later. Returns the first one's index.
   // Refused (ErrorCode::refused): not leader, or the uncommitted tail is over its bound; then nothing was
   // taken.
   [[nodiscard]] Result<Index> propose(std::span<const Blob> commands, WallTime time);
@@ -55,13 +57,27 @@ class Core {
   [[nodiscard]] Term term() const { return hard_state_.term; }
   [[nodiscard]] NodeId leader() const;
   [[nodiscard]] Index commit_index() const { return commit_; }
+  [[nodiscard]] Index durable_index() const { return log_.durable(); }
+  [[nodiscard]] WallTime newest_time() const { return newest_time_; }
+  [[nodiscard]] std::size_t uncommitted_bytes() const { return uncommitted_bytes_; }
   [[nodiscard]] const Log& log() const { return log_; }
 
  private:
+  // One durable part that the shell has and has not confirmed yet.
+  struct Pending {
+    PersistToken token;
+    Index last;
+  };
+  struct Read {
+    std::uint64_t id;
+    Index index;  // Index{} while no entry of the own term is committed: not fixed yet (R-702 step 1).
+  };
+
   void become_leader();
-  void append(EntryKind kind, Blob command, WallTime time);
+  void append(EntryKind kind, const Blob& command, WallTime time);
   void advance_commit();
   void release_reads();
+  void release_tail();
 
   Config config_;
   Configuration configuration_;
@@ -74,12 +90,14 @@ class Core {
   Log log_;
   Index commit_{};
   Index handed_out_{};  // Everything up to here was given to the state machine.
+  Index applied_{};     // Everything up to here is in it.
   Index term_start_{};  // The no-op of the own term.
   WallTime newest_time_{};
-  struct Read {
-    std::uint64_t id;
-    Index index;
-  };
+  MonoTime now_{};
+  std::size_t uncommitted_bytes_ = 0;  // Of the own term's commands.
+  std::size_t uncommitted_entries_ = 0;
+  std::uint64_t last_token_ = 0;
+  std::vector<Pending> pending_;  // In order of their tokens.
   std::vector<Read> waiting_reads_;
   std::vector<std::uint64_t> ready_reads_;
 };

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -16,29 +15,40 @@ namespace quorate::raft {
 class Log {
  public:
   // An empty log that continues after `start`.
-  explicit Log(LogId start) : start_(start), durable_(start.index) {}
+  explicit Log(LogId start) : start_(start), durable_(start.index), handed_to_disk_(start.index) {}
 
   void append(Entry entry);  // entry.index == next(last().index)
+  // An entry that storage found on disk: appended, and durable at once.
+  void restore(Entry entry);
   // Removes entries up to `index` from memory; they must be durable.
   void release(Index index);
 
-  // Hands out entries that were never handed out for persisting, and the token that names them.
+  // Hands out entries that were never handed out for persisting, appended to `into`.
   void take_unpersisted(std::vector<Entry>& into);
-  // Everything up to `index` is durable.
+  [[nodiscard]] bool has_unpersisted() const { return handed_to_disk_ < last().index; }
+  // Everything up to `index` is durable. Never lowers what was known to be.
   void persisted(Index index);
 
+  [[nodiscard]] LogId start() const { return start_; }              // The position before the first entry in memory.
   [[nodiscard]] Index first() const { return next(start_.index); }  // The first one in memory, if any is.
   [[nodiscard]] LogId last() const;
   [[nodiscard]] Index durable() const { return durable_; }
-  // Unknown (nullopt) below the start, never 0.
+  // Unknown (nullopt) below the start and beyond the end, never 0.
   [[nodiscard]] std::optional<Term> term_at(Index index) const;
   [[nodiscard]] const Entry& at(Index index) const;           // first() <= index <= last().index
   [[nodiscard]] std::size_t bytes() const { return bytes_; }  // Commands and entry headers held in memory.
-  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t size() const { return count_; }
 
  private:
+  [[nodiscard]] Entry& slot(std::size_t offset) { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
+  [[nodiscard]] const Entry& slot(std::size_t offset) const { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
+  void grow();
+
   LogId start_;
-  std::deque<Entry> entries_;
+  // A ring whose size is a power of two: entries come at one end and leave at the other without an allocation each.
+  std::vector<Entry> ring_;
+  std::size_t head_ = 0;
+  std::size_t count_ = 0;
   Index durable_{};
   Index handed_to_disk_{};
   std::size_t bytes_ = 0;

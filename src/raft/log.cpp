@@ -1,0 +1,97 @@
+#include "raft/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.hpp"
+
+namespace quorate::raft {
+namespace {
+
+constexpr std::size_t smallest_ring = 64;
+
+std::size_t bytes_of(const Entry& entry) {
+  return sizeof(Entry) + entry.command.size();
+}
+
+}  // namespace
+
+void Log::append(Entry entry) {
+  ensure(entry.index == next(last().index), "entries are contiguous");
+  ensure(entry.term >= last().term, "terms never fall along the log");
+  if (count_ == ring_.size()) {
+    grow();
+  }
+  bytes_ += bytes_of(entry);
+  slot(count_) = std::move(entry);
+  ++count_;
+}
+
+void Log::restore(Entry entry) {
+  const Index index = entry.index;
+  ensure(!has_unpersisted(), "what is on disk comes before what is not");
+  append(std::move(entry));
+  handed_to_disk_ = index;
+  durable_ = index;
+}
+
+void Log::release(Index index) {
+  ensure(index <= durable_, "only the disk's copy makes the one in memory superfluous");
+  while (start_.index < index) {
+    Entry& oldest = slot(0);
+    start_ = LogId{.term = oldest.term, .index = oldest.index};
+    bytes_ -= bytes_of(oldest);
+    oldest.command = Blob();
+    head_ = (head_ + 1) & (ring_.size() - 1);
+    --count_;
+  }
+}
+
+void Log::take_unpersisted(std::vector<Entry>& into) {
+  const Index end = last().index;
+  for (Index index = next(handed_to_disk_); index <= end; index = next(index)) {
+    into.push_back(at(index));
+  }
+  handed_to_disk_ = end;
+}
+
+void Log::persisted(Index index) {
+  ensure(index <= handed_to_disk_, "the disk confirms only what it was given");
+  durable_ = std::max(durable_, index);
+}
+
+LogId Log::last() const {
+  if (count_ == 0) {
+    return start_;
+  }
+  const Entry& newest = slot(count_ - 1);
+  return LogId{.term = newest.term, .index = newest.index};
+}
+
+std::optional<Term> Log::term_at(Index index) const {
+  if (index == start_.index) {
+    return start_.term;
+  }
+  if (index < start_.index || index > last().index) {
+    return std::nullopt;
+  }
+  return at(index).term;
+}
+
+const Entry& Log::at(Index index) const {
+  ensure(index > start_.index, "the entry is still in memory");
+  const std::size_t offset = raw(index) - raw(start_.index) - 1;
+  ensure(offset < count_, "the entry exists");
+  return slot(offset);
+}
+
+void Log::grow() {
+  std::vector<Entry> larger(std::max(smallest_ring, ring_.size() * 2));
+  for (std::size_t offset = 0; offset < count_; ++offset) {
+    larger[offset] = std::move(slot(offset));
+  }
+  ring_ = std::move(larger);
+  head_ = 0;
+}
+
+}  // namespace quorate::raft
