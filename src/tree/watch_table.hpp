@@ -120,12 +120,13 @@ class WatchTable {
   // One step of protocol 7.4 under way: one event, who got it and who may see it.
   struct Step;
 
-  void deliver(Step& step, WatcherId watcher);
-  void fire_data(Step& step, std::string_view path);
-  void fire_child(Step& step, std::string_view path);
+  void deliver(Step& step, std::uint32_t watcher);
+  void fire_data(Step& step);
+  void fire_child(Step& step);
 
   std::unique_ptr<WatchRegistry> registry_;
   std::size_t registrations_ = 0;
+  std::uint64_t steps_ = 0;
   WatchEvents events_;
 };
 
