@@ -50,7 +50,7 @@ enum class OpClass : std::uint8_t {
   local,       // Touches this server's watches only.
   session,     // ping
   connection,  // auth, sasl
-  internal,    // Not accepted from clients.
+  internal,    // The servers' own; the one that clients may name, deleteContainer, is always refused (3.17).
 };
 
 struct OpcodeInfo {

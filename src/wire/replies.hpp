@@ -1,6 +1,7 @@
 #pragma once
 
-// Replies and events (protocol 1.4, 2, 3, 7.2): each function appends one whole frame, length included.
+// Replies and events (protocol 1.4, 2, 3, 7.2): each function appends one whole frame, length included. A header whose
+// status is not ok yields a frame without a body, whatever the function (protocol 2.3).
 
 #include <cstdint>
 #include <span>
@@ -51,7 +52,11 @@ void encode_who_am_i_reply(std::string& out, const ReplyHeader& header, tree::Cr
 void encode_sasl_reply(std::string& out, const ReplyHeader& header, ByteView token);
 void encode_event(std::string& out, Zxid zxid, tree::EventType type, std::string_view path);
 
-// A reply whose list is written as it is walked, without a copy: getChildren, getChildren2, multiRead.
+// No reply grows beyond this: a multiRead may ask for the same megabyte fifty thousand times, and a frame's length is
+// 31 bits. A list that would be longer is answered with -5 instead (S-203); clients read at most their jute.maxbuffer.
+inline constexpr std::size_t reply_bytes_max = 256U << 20;
+
+// A reply whose list is written as it is walked, without a copy: getChildren, getChildren2.
 class ListReply {
  public:
   ListReply(std::string& out, const ReplyHeader& header);
@@ -62,9 +67,35 @@ class ListReply {
  private:
   Writer writer_;
   std::string& out_;
+  ReplyHeader header_;
   std::size_t frame_;
   std::size_t count_at_;
   std::int32_t count_ = 0;
+  bool too_long_ = false;
+};
+
+// multiRead (protocol 3.15): one result an operation, in order.
+class MultiReadReply {
+ public:
+  MultiReadReply(std::string& out, const ReplyHeader& header);
+  void add_data(ByteView data, const tree::Stat& stat);
+  void add_error(tree::Status status);
+  // A getChildren: begin, one add_child a name, end.
+  void begin_children();
+  void add_child(std::string_view name);
+  void end_children();
+  void finish();
+
+ private:
+  bool has_room(std::size_t bytes);
+
+  Writer writer_;
+  std::string& out_;
+  ReplyHeader header_;
+  std::size_t frame_;
+  std::size_t count_at_ = 0;
+  std::int32_t count_ = 0;
+  bool too_long_ = false;
 };
 
 void write_stat(Writer& writer, const tree::Stat& stat);

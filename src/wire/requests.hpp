@@ -67,7 +67,9 @@ struct SaslRequest {
 };
 struct MultiRequest {
   std::span<const tree::Operation> operations;
-  std::span<const Opcode> opcodes;  // Parallel to operations; the reply's types follow from them (protocol 3.14).
+  // Parallel to operations; the reply's types follow from them. What protocol 3.14 turns into another operation
+  // (create with flag 4, createTTL without a TTL flag) stands here as what it became.
+  std::span<const Opcode> opcodes;
 };
 struct ReadOperation {
   Opcode opcode{};  // get_data or get_children
@@ -102,8 +104,22 @@ struct DecodeScratch {
 [[nodiscard]] std::optional<ConnectRequest> decode_connect(ByteView frame);
 
 // Decodes the body of an operation that find_opcode knows. `ok`, or what the operation answers to a body that does not
-// decode or carries impossible flags: marshalling_error, bad_arguments (create flags outside 0 to 6, null path in
-// setData, setACL), unimplemented is the tree's (TTL switched off). Trailing bytes are ignored (protocol 1.1).
+// decode or carries impossible flags (protocol 2.5 and the first checks of the tables in 3). Trailing bytes are ignored
+// (protocol 1.1). What is decided here, and what is left to the tree because checks of the tree come before it:
+//   marshalling_error  a short or malformed body; a null path where a read needs one; an unknown addWatch mode or
+//   watcher
+//                      type; a null list or path in setWatches; for auth and sasl it means: close (protocol 2.5); and
+//                      every whole-request failure of a multi (protocol 3.14).
+//   bad_arguments      create flags outside 0 to 6; createTTL without a TTL flag (Appendix B); addWatch with a null
+//   path
+//                      (3.12); deleteContainer, always (3.17).
+//   unimplemented      an operation that is not a client's; the caller sorts these out before
+//   (OpcodeInfo::from_client). the tree's         null paths of writes, passed on as null views: -5 for create and
+//   delete, -8 for setData, setACL,
+//                      after the session's check. TTL modes with any ttl (-1 where the operation has none): whether
+//                      they are switched on (-6) comes before their range (-8), and the switch is replicated. Null ids
+//                      in ACLs (6.4).
+// create and create2 with flag 4 are plain persistent znodes, createContainer is always a container (3.1).
 [[nodiscard]] tree::Status decode_request(Opcode opcode, ByteView body, DecodeScratch& scratch, Request& into);
 
 }  // namespace quorate::wire

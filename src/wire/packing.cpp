@@ -1,0 +1,162 @@
+#include "wire/packing.hpp"
+
+#include <array>
+#include <limits>
+#include <string_view>
+
+namespace quorate::wire {
+
+namespace {
+
+// Position is the code. 0 stands for "the text follows". New schemes are appended, none is ever moved.
+constexpr std::array<std::string_view, 8> well_known_schemes = {"",     "ip",   "digest", "super",
+                                                                "sasl", "x509", "world",  "auth"};
+
+}  // namespace
+
+std::size_t varint_bytes(std::uint64_t value) {
+  return value == 0 ? 1 : (static_cast<std::size_t>(std::bit_width(value)) + 6) / 7;
+}
+
+void Packer::write_fixed32(std::uint32_t value) {
+  append_filled(out_, sizeof value, [value](char* at) { put_little(at, value); });
+}
+
+void Packer::write_fixed64(std::uint64_t value) {
+  append_filled(out_, sizeof value, [value](char* at) { put_little(at, value); });
+}
+
+void Packer::write_varint(std::uint64_t value) {
+  std::array<char, varint_bytes_max> bytes;
+  std::size_t length = 0;
+  while (value >= 0x80) {
+    bytes[length++] = static_cast<char>((value & 0x7F) | 0x80);
+    value >>= 7;
+  }
+  bytes[length++] = static_cast<char>(value);
+  out_.append(bytes.data(), length);
+}
+
+void Packer::write_sized(ByteView bytes) {
+  write_varint(bytes.size());
+  out_.append(bytes);
+}
+
+void Packer::write_nullable(ByteView bytes) {
+  if (is_null(bytes)) {
+    write_varint(0);
+    return;
+  }
+  write_varint(std::uint64_t{bytes.size()} + 1);
+  out_.append(bytes);
+}
+
+ByteView Unpacker::read_raw(std::size_t length) {
+  if (!ok_ || length > remaining()) {
+    ok_ = false;
+    return empty_bytes;
+  }
+  const ByteView part = bytes_.substr(position_, length);
+  position_ += length;
+  return length == 0 ? empty_bytes : part;
+}
+
+std::uint8_t Unpacker::read_byte() {
+  const ByteView part = read_raw(1);
+  return ok_ ? static_cast<std::uint8_t>(part[0]) : std::uint8_t{0};
+}
+
+std::uint32_t Unpacker::read_fixed32() {
+  const ByteView part = read_raw(sizeof(std::uint32_t));
+  return ok_ ? get_little<std::uint32_t>(part.data()) : 0;
+}
+
+std::uint64_t Unpacker::read_fixed64() {
+  const ByteView part = read_raw(sizeof(std::uint64_t));
+  return ok_ ? get_little<std::uint64_t>(part.data()) : 0;
+}
+
+std::uint64_t Unpacker::read_varint() {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    const std::uint8_t byte = read_byte();
+    if (!ok_) {
+      return 0;
+    }
+    const std::uint64_t bits = byte & 0x7FU;
+    // The tenth byte has room for one bit; a last byte of zero would be a longer form of a shorter number.
+    if ((shift == 63 && bits > 1) || (byte == 0 && shift > 0)) {
+      break;
+    }
+    value |= bits << shift;
+    if (byte < 0x80) {
+      return value;
+    }
+  }
+  ok_ = false;
+  return 0;
+}
+
+std::uint64_t Unpacker::read_varint_up_to(std::uint64_t limit) {
+  const std::uint64_t value = read_varint();
+  if (value > limit) {
+    ok_ = false;
+    return 0;
+  }
+  return value;
+}
+
+std::int32_t Unpacker::read_zigzag32() {
+  const std::int64_t value = read_zigzag();
+  if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max()) {
+    ok_ = false;
+    return 0;
+  }
+  return static_cast<std::int32_t>(value);
+}
+
+ByteView Unpacker::read_sized() {
+  return read_raw(read_varint_up_to(remaining()));
+}
+
+ByteView Unpacker::read_nullable() {
+  const std::uint64_t length = read_varint_up_to(std::uint64_t{remaining()} + 1);
+  if (!ok_ || length == 0) {
+    return null_bytes;
+  }
+  return read_raw(length - 1);
+}
+
+std::size_t Unpacker::read_count(std::size_t element_bytes_min) {
+  const std::uint64_t count = read_varint();
+  if (count > remaining() / element_bytes_min) {
+    ok_ = false;
+    return 0;
+  }
+  return count;
+}
+
+void pack_scheme(Packer& packer, std::string_view scheme) {
+  for (std::size_t code = 1; code < well_known_schemes.size(); ++code) {
+    if (well_known_schemes[code] == scheme) {
+      packer.write_byte(static_cast<std::uint8_t>(code));
+      return;
+    }
+  }
+  packer.write_byte(0);
+  packer.write_sized(scheme);
+}
+
+std::string_view unpack_scheme(Unpacker& unpacker) {
+  const std::uint8_t code = unpacker.read_byte();
+  if (code == 0) {
+    return unpacker.read_sized();
+  }
+  if (code >= well_known_schemes.size()) {
+    unpacker.fail();
+    return empty_bytes;
+  }
+  return well_known_schemes[code];
+}
+
+}  // namespace quorate::wire

@@ -1,0 +1,122 @@
+#pragma once
+
+// The small parts of our own formats (docs/formats/): little-endian fixed numbers, LEB128 varints, zigzag where
+// negative values are common, length-prefixed bytes. And the big-endian ones of the clients' protocol.
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "base/bytes.hpp"
+
+namespace quorate::wire {
+
+template <std::unsigned_integral T>
+constexpr T to_order(T value, std::endian order) {
+  return order == std::endian::native ? value : std::byteswap(value);
+}
+
+// Writes the number at `at` and returns the byte behind it.
+template <std::integral T>
+char* put_big(char* at, T value) {
+  const auto bits = to_order(static_cast<std::make_unsigned_t<T>>(value), std::endian::big);
+  std::memcpy(at, &bits, sizeof bits);
+  return at + sizeof bits;
+}
+template <std::integral T>
+char* put_little(char* at, T value) {
+  const auto bits = to_order(static_cast<std::make_unsigned_t<T>>(value), std::endian::little);
+  std::memcpy(at, &bits, sizeof bits);
+  return at + sizeof bits;
+}
+template <std::integral T>
+T get_big(const char* at) {
+  std::make_unsigned_t<T> bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return static_cast<T>(to_order(bits, std::endian::big));
+}
+template <std::integral T>
+T get_little(const char* at) {
+  std::make_unsigned_t<T> bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return static_cast<T>(to_order(bits, std::endian::little));
+}
+
+// Appends `bytes` bytes that `fill(char*)` writes: one growth, nothing zeroed first.
+template <class Fill>
+void append_filled(std::string& out, std::size_t bytes, Fill fill) {
+  const std::size_t start = out.size();
+  out.resize_and_overwrite(start + bytes, [&](char* data, std::size_t size) {
+    fill(data + start);
+    return size;
+  });
+}
+
+constexpr std::uint64_t zigzag(std::int64_t value) {
+  return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
+constexpr std::int64_t unzigzag(std::uint64_t value) {
+  return static_cast<std::int64_t>((value >> 1) ^ (~(value & 1) + 1));
+}
+
+inline constexpr std::size_t varint_bytes_max = 10;
+[[nodiscard]] std::size_t varint_bytes(std::uint64_t value);
+
+// Appends to a string that the caller reuses.
+class Packer {
+ public:
+  explicit Packer(std::string& out) : out_(out) {}
+
+  void write_byte(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void write_fixed32(std::uint32_t value);
+  void write_fixed64(std::uint64_t value);
+  void write_varint(std::uint64_t value);
+  void write_zigzag(std::int64_t value) { write_varint(zigzag(value)); }
+  void write_raw(ByteView bytes) { out_.append(bytes); }
+  void write_sized(ByteView bytes);     // varint length, bytes; null becomes empty.
+  void write_nullable(ByteView bytes);  // varint length + 1, bytes; 0 is null.
+
+ private:
+  std::string& out_;
+};
+
+// Sticky, as Reader: after the first field that is short, too large or not in its shortest form it yields zeros and
+// empty views. Nothing is allocated by it.
+class Unpacker {
+ public:
+  explicit Unpacker(ByteView bytes) : bytes_(bytes) {}
+
+  std::uint8_t read_byte();
+  std::uint32_t read_fixed32();
+  std::uint64_t read_fixed64();
+  std::uint64_t read_varint();
+  std::uint64_t read_varint_up_to(std::uint64_t limit);
+  std::int64_t read_zigzag() { return unzigzag(read_varint()); }
+  std::int32_t read_zigzag32();
+  ByteView read_raw(std::size_t length);
+  ByteView read_sized();
+  ByteView read_nullable();
+  // A count of elements of at least `element_bytes_min` each, which must fit into what is left (S-103).
+  std::size_t read_count(std::size_t element_bytes_min);
+
+  [[nodiscard]] bool ok() const { return ok_; }
+  void fail() { ok_ = false; }
+  [[nodiscard]] std::size_t remaining() const { return bytes_.size() - position_; }
+  [[nodiscard]] std::size_t position() const { return position_; }
+  [[nodiscard]] bool finished() const { return ok_ && remaining() == 0; }
+
+ private:
+  ByteView bytes_;
+  std::size_t position_ = 0;
+  bool ok_ = true;
+};
+
+// Schemes take one byte in our formats: a code of this table, or 0 and the text. The codes are final.
+void pack_scheme(Packer& packer, std::string_view scheme);
+[[nodiscard]] std::string_view unpack_scheme(Unpacker& unpacker);
+
+}  // namespace quorate::wire
