@@ -82,10 +82,14 @@ enum class CreateMode : std::int32_t {
   container = 4,
   persistent_ttl = 5,
   persistent_sequential_ttl = 6,
+  container_sequential = 7,  // No flag of the wire's: createContainer with a sequential flag (protocol 3.1).
 };
 constexpr bool is_sequential(CreateMode mode) {
   return mode == CreateMode::persistent_sequential || mode == CreateMode::ephemeral_sequential ||
-         mode == CreateMode::persistent_sequential_ttl;
+         mode == CreateMode::persistent_sequential_ttl || mode == CreateMode::container_sequential;
+}
+constexpr bool is_container(CreateMode mode) {
+  return mode == CreateMode::container || mode == CreateMode::container_sequential;
 }
 constexpr bool is_ephemeral(CreateMode mode) {
   return mode == CreateMode::ephemeral || mode == CreateMode::ephemeral_sequential;
