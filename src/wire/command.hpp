@@ -1,6 +1,7 @@
 #pragma once
 
-// What a log entry of the state machine carries (design chapter 3): final from the first landing on.
+// What a log entry of the state machine carries (design chapter 3): final from the first landing on, described byte by
+// byte in docs/formats/entry.md.
 
 #include <cstdint>
 #include <string>
@@ -30,7 +31,7 @@ enum class CommandKind : std::uint8_t {
   client_request = 1,    // opcode and request are a client's, as received.
   create_session = 2,    // request: password, timeout (SessionRequest).
   resume_session = 3,    // request: password, timeout; session is the one to resume.
-  expire_session = 4,    // request: the deciding term; void in any other.
+  expire_session = 4,    // request: the deciding term (encode_term); void in any other.
   delete_container = 5,  // request: the path.
 };
 
@@ -51,13 +52,23 @@ struct SessionRequest {
   std::int32_t timeout_ms = 0;
 };
 
-// Appends the encoding: one version and kind byte, varints for numbers, one byte for well-known schemes.
+// Appends the encoding: one version and kind byte, varints for numbers, one byte for well-known schemes. Null views are
+// written as empty ones. The credentials' encoding must keep within limits::credentials_bytes_max: the connection
+// bounds what it collects.
 void encode_command(std::string& out, const Command& command);
-// Views point into `bytes`; credentials into `scratch`. Corrupt or unknown kinds are errors.
+// Views point into `bytes`, credentials into `scratch`. Errors: unsupported for a version, kind or flag that
+// this binary does not know; corrupt for bytes that do not decode.
 Result<Command> decode_command(ByteView bytes, std::vector<tree::Identity>& scratch);
+
+// Bytes that these credentials take in a command.
+[[nodiscard]] std::size_t credentials_bytes(tree::CredentialsView credentials);
 
 void encode_session_request(std::string& out, const SessionRequest& request);
 Result<SessionRequest> decode_session_request(ByteView bytes);
+
+// The request of expire_session.
+void encode_term(std::string& out, Term term);
+Result<Term> decode_term(ByteView bytes);
 
 // The payload of a term's no-op: switches and what later feature levels add.
 struct TermStart {

@@ -1,5 +1,6 @@
 #include "wire/packing.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <string_view>
@@ -18,6 +19,15 @@ std::size_t varint_bytes(std::uint64_t value) {
   return value == 0 ? 1 : (static_cast<std::size_t>(std::bit_width(value)) + 6) / 7;
 }
 
+char* put_varint(char* at, std::uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = static_cast<char>((value & 0x7F) | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
 void Packer::write_fixed32(std::uint32_t value) {
   append_filled(out_, sizeof value, [value](char* at) { put_little(at, value); });
 }
@@ -28,13 +38,8 @@ void Packer::write_fixed64(std::uint64_t value) {
 
 void Packer::write_varint(std::uint64_t value) {
   std::array<char, varint_bytes_max> bytes;
-  std::size_t length = 0;
-  while (value >= 0x80) {
-    bytes[length++] = static_cast<char>((value & 0x7F) | 0x80);
-    value >>= 7;
-  }
-  bytes[length++] = static_cast<char>(value);
-  out_.append(bytes.data(), length);
+  const char* const end = put_varint(bytes.data(), value);
+  out_.append(bytes.data(), static_cast<std::size_t>(end - bytes.data()));
 }
 
 void Packer::write_sized(ByteView bytes) {
@@ -77,19 +82,18 @@ std::uint64_t Unpacker::read_fixed64() {
 }
 
 std::uint64_t Unpacker::read_varint() {
+  const std::size_t limit = ok_ ? std::min(remaining(), varint_bytes_max) : 0;
   std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = read_byte();
-    if (!ok_) {
-      return 0;
-    }
+  for (std::size_t i = 0; i < limit; ++i) {
+    const auto byte = static_cast<std::uint8_t>(bytes_[position_ + i]);
     const std::uint64_t bits = byte & 0x7FU;
     // The tenth byte has room for one bit; a last byte of zero would be a longer form of a shorter number.
-    if ((shift == 63 && bits > 1) || (byte == 0 && shift > 0)) {
+    if ((i + 1 == varint_bytes_max && bits > 1) || (byte == 0 && i > 0)) {
       break;
     }
-    value |= bits << shift;
+    value |= bits << (7 * i);
     if (byte < 0x80) {
+      position_ += i + 1;
       return value;
     }
   }

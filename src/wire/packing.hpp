@@ -65,6 +65,8 @@ constexpr std::int64_t unzigzag(std::uint64_t value) {
 
 inline constexpr std::size_t varint_bytes_max = 10;
 [[nodiscard]] std::size_t varint_bytes(std::uint64_t value);
+// As put_little; at most varint_bytes_max bytes.
+char* put_varint(char* at, std::uint64_t value);
 
 // Appends to a string that the caller reuses.
 class Packer {
