@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "tree/watch_registry.hpp"
@@ -153,7 +154,7 @@ std::size_t WatchTable::data_watcher_count() const {
 }
 
 void WatchTable::for_each_data_watch(const std::function<void(std::string_view, WatcherId)>& visit) const {
-  walk_data_watches(0, registry_->data_watches() + 1, visit);
+  walk_data_watches(0, std::numeric_limits<std::size_t>::max(), visit);
 }
 
 std::uint32_t WatchTable::walk_data_watches(std::uint32_t cursor, std::size_t limit,
