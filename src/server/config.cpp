@@ -1,0 +1,476 @@
+#include "server/config.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "base/ensure.hpp"
+#include "base/limits.hpp"
+#include "server/properties.hpp"
+#include "server/server_line.hpp"
+
+namespace quorate::server {
+
+namespace {
+
+using Severity = Finding::Severity;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text, bool hexadecimal) {
+  int base = 10;
+  if (hexadecimal && (text.starts_with("0x") || text.starts_with("0X"))) {
+    text.remove_prefix(2);
+    base = 16;
+  }
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, end);
+    while (part.starts_with(' ')) {
+      part.remove_prefix(1);
+    }
+    while (part.ends_with(' ')) {
+      part.remove_suffix(1);
+    }
+    if (!part.empty()) {
+      parts.emplace_back(part);
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+struct Value {
+  std::string text;
+  std::string origin;
+};
+
+class Reader {
+ public:
+  explicit Reader(const ConfigInput& input) : input_(input) {}
+
+  ConfigReading read() {
+    read_file();
+    for (const FlagValue& flag : input_.flags) {
+      take(flag.key, flag.value, flag.flag, true);
+    }
+    read_dynamic_file();
+    judge_servers();
+    fill_config();
+    list_effective();
+    return std::move(reading_);
+  }
+
+ private:
+  void report(Severity severity, std::string origin, std::string text) {
+    reading_.findings.push_back(Finding{.severity = severity, .origin = std::move(origin), .text = std::move(text)});
+  }
+
+  void read_file() {
+    if (!input_.file_text) {
+      return;
+    }
+    Result<std::vector<Property>> properties = parse_properties(*input_.file_text);
+    if (!properties) {
+      report(Severity::error, input_.file_name, properties.error().message);
+      return;
+    }
+    for (const Property& property : *properties) {
+      take(property.key, property.value, input_.file_name + ":" + std::to_string(property.line), false);
+    }
+  }
+
+  void take(const std::string& key, const std::string& value, const std::string& origin, bool is_flag) {
+    if (const Setting* setting = find_setting(key); setting != nullptr) {
+      take_setting(*setting, value, origin, is_flag);
+    } else if (is_numbered(key, "server")) {
+      take_server(key, value, origin);
+    } else if (is_numbered(key, "authProvider")) {
+      take_provider(value, origin);
+    } else if (is_numbered(key, "group") || is_numbered(key, "weight")) {
+      report(Severity::note, origin, key + " has no effect on one server");
+    } else if (is_numbered(key, "superUser")) {
+      report(Severity::warning, origin, key + " has no effect: SASL comes later");
+    } else if (is_java_setting(key)) {
+      report(Severity::note, origin, key + " is accepted without effect");
+    } else {
+      const std::string nearest = nearest_setting(key);
+      report(Severity::warning, origin,
+             "unknown setting \"" + key + "\" is ignored" +
+                 (nearest.empty() ? std::string() : "; did you mean " + nearest + "?"));
+    }
+  }
+
+  void take_setting(const Setting& setting, const std::string& value, const std::string& origin, bool is_flag) {
+    if (const auto earlier = values_.find(&setting); earlier != values_.end() && !is_flag) {
+      report(Severity::warning, origin,
+             std::string(setting.name) + " was already set at " + earlier->second.origin + "; the last one wins");
+    }
+    if (!is_well_formed(setting, value, origin)) {
+      return;
+    }
+    values_[&setting] = Value{.text = value, .origin = origin};
+    const bool asks_for_it = lower(value) != "false" && !value.empty() && value != setting.standard;
+    if (setting.effect == Effect::upcoming && asks_for_it) {
+      report(Severity::warning, origin,
+             std::string(setting.name) + " has no effect in this version: " + std::string(setting.meaning));
+    } else if (setting.effect == Effect::ignored || setting.effect == Effect::cluster) {
+      report(Severity::note, origin, std::string(setting.name) + " is accepted without effect");
+    }
+  }
+
+  bool is_well_formed(const Setting& setting, const std::string& value, const std::string& origin) {
+    const std::string name(setting.name);
+    const std::string folded = lower(value);
+    switch (setting.kind) {
+      case Kind::integer:
+      case Kind::size:
+        return is_number_in_range(setting, value, origin);
+      case Kind::decimal: {
+        double number = 0;
+        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+        // NaN and infinities are refused (S-108): what is left lies between two numbers.
+        if (value.empty() || error != std::errc{} || end != value.data() + value.size() ||
+            !(number >= -1e18 && number <= 1e18)) {
+          report(Severity::error, origin, name + ": \"" + value + "\" is not a number; write one like 0.33");
+          return false;
+        }
+        return true;
+      }
+      case Kind::boolean:
+        if (folded != "true" && folded != "false") {
+          report(Severity::error, origin, name + ": \"" + value + "\" is neither true nor false");
+          return false;
+        }
+        return true;
+      case Kind::lenient:
+        if (folded != "true" && folded != "false") {
+          report(Severity::warning, origin,
+                 name + ": \"" + value + "\" is read as false, as ZooKeeper does; write true or false");
+        }
+        return true;
+      case Kind::yes_no:
+        if (folded != "yes" && folded != "no") {
+          report(Severity::error, origin, name + ": \"" + value + "\" is neither yes nor no");
+          return false;
+        }
+        return true;
+      case Kind::text:
+      case Kind::secret:
+        return true;
+    }
+    fail("a kind is one of those");
+  }
+
+  bool is_number_in_range(const Setting& setting, const std::string& value, const std::string& origin) {
+    const std::optional<std::int64_t> number = parse_integer(value, setting.kind == Kind::size);
+    if (!number) {
+      report(Severity::error, origin,
+             std::string(setting.name) + ": \"" + value + "\" is not a whole decimal number" +
+                 (setting.unit.empty() ? std::string() : " (" + std::string(setting.unit) + ")"));
+      return false;
+    }
+    if (*number < setting.minimum || *number > setting.maximum) {
+      const std::int64_t nearest = std::clamp(*number, setting.minimum, setting.maximum);
+      report(Severity::error, origin,
+             std::string(setting.name) + ": " + value + " is out of range (" + std::to_string(setting.minimum) +
+                 " to " + std::to_string(setting.maximum) + "); the nearest value is " + std::to_string(nearest));
+      return false;
+    }
+    return true;
+  }
+
+  void take_server(const std::string& key, const std::string& value, const std::string& origin) {
+    Result<ServerLine> line = parse_server_line(key, value);
+    if (!line) {
+      report(Severity::error, origin, key + ": " + line.error().message);
+      return;
+    }
+    servers_.insert_or_assign(line->id, std::pair{*line, origin});
+  }
+
+  // Classes are recognised by their last part (operations 1.9); an unknown one would leave ACLs that nobody can match.
+  void take_provider(const std::string& value, const std::string& origin) {
+    const std::string name = value.substr(value.rfind('.') + 1);
+    if (name == "DigestAuthenticationProvider" || name == "IPAuthenticationProvider") {
+      report(Severity::note, origin, name + " is built in");
+    } else if (name == "SASLAuthenticationProvider" || name == "X509AuthenticationProvider" ||
+               name == "EnsembleAuthenticationProvider" || name == "KeyAuthenticationProvider") {
+      report(Severity::warning, origin, name + " has no effect in this version: it comes later");
+    } else {
+      report(Severity::error, origin,
+             "the authentication provider \"" + value + "\" is not known; Java classes cannot be loaded");
+    }
+  }
+
+  void read_dynamic_file() {
+    const Value* named = find("dynamicConfigFile");
+    if (named == nullptr) {
+      return;
+    }
+    if (!servers_.empty()) {
+      report(Severity::error, named->origin, "server lines stand either here or in dynamicConfigFile, not in both");
+      return;
+    }
+    Result<std::string> text = input_.read_file
+                                   ? input_.read_file(named->text)
+                                   : Result<std::string>(failure(ErrorCode::not_found, "it cannot be read"));
+    if (!text) {
+      report(Severity::error, named->origin, "dynamicConfigFile " + named->text + ": " + text.error().message);
+      return;
+    }
+    Result<std::vector<Property>> properties = parse_properties(*text);
+    if (!properties) {
+      report(Severity::error, named->text, properties.error().message);
+      return;
+    }
+    for (const Property& property : *properties) {
+      const std::string origin = named->text + ":" + std::to_string(property.line);
+      if (is_numbered(property.key, "server")) {
+        take_server(property.key, property.value, origin);
+      } else if (property.key != "version" && !is_numbered(property.key, "group") &&
+                 !is_numbered(property.key, "weight")) {
+        report(Severity::error, origin, "\"" + property.key + "\" does not belong here: only server, group and weight");
+      }
+    }
+  }
+
+  // Which mode starts (operations 1.2).
+  void judge_servers() {
+    const auto voters = std::ranges::count_if(servers_, [](const auto& each) { return !each.second.first.observer; });
+    if (voters > 1) {
+      const auto& [line, origin] = std::next(servers_.begin())->second;
+      report(
+          Severity::error, origin,
+          std::to_string(voters) +
+              " servers are listed, but this version runs alone: clusters come later. Keep one server line, or none");
+      return;
+    }
+    if (static_cast<std::size_t>(voters) != servers_.size()) {
+      report(Severity::error, servers_.begin()->second.second, "observers need a cluster, and clusters come later");
+      return;
+    }
+    if (voters == 0) {
+      return;
+    }
+    const auto& [line, origin] = servers_.begin()->second;
+    report(Severity::warning, origin, "one server line: this server runs alone");
+    if (line.id == 0 || line.id > limits::node_id_max) {
+      report(Severity::error, origin, "the server's number must be 1 to " + std::to_string(limits::node_id_max));
+      return;
+    }
+    reading_.config.node = NodeId{static_cast<std::uint32_t>(line.id)};
+    take_client_part(line, origin);
+  }
+
+  void take_client_part(const ServerLine& line, const std::string& origin) {
+    if (!line.has_client) {
+      return;
+    }
+    const Setting* port = find_setting("clientPort");
+    const Setting* host = find_setting("clientPortAddress");
+    if (const Value* given = find("clientPort"); given != nullptr) {
+      if (parse_integer(given->text, false) != line.client_port) {
+        report(Severity::error, origin,
+               "the client port " + std::to_string(line.client_port) + " here differs from clientPort at " +
+                   given->origin);
+      }
+      return;
+    }
+    values_[port] = Value{.text = std::to_string(line.client_port), .origin = origin};
+    if (line.client_host != "0.0.0.0") {
+      values_[host] = Value{.text = line.client_host, .origin = origin};
+    }
+  }
+
+  const Value* find(std::string_view name) const {
+    const auto found = values_.find(setting_named(name));
+    return found == values_.end() ? nullptr : &found->second;
+  }
+
+  static const Setting* setting_named(std::string_view name) {
+    const Setting* setting = find_setting(name);
+    ensure(setting != nullptr, "every name used here stands in the table");
+    return setting;
+  }
+
+  std::string text(std::string_view name) const {
+    const Value* value = find(name);
+    return value != nullptr ? value->text : std::string(setting_named(name)->standard);
+  }
+  std::int64_t number(std::string_view name) const { return parse_integer(text(name), true).value_or(0); }
+  bool is_true(std::string_view name) const { return lower(text(name)) == "true"; }
+  bool is_yes(std::string_view name) const { return lower(text(name)) == "yes"; }
+  std::string origin_of(std::string_view name) const {
+    const Value* value = find(name);
+    return value != nullptr ? value->origin : "default";
+  }
+
+  void fill_config() {
+    fill_places();
+    fill_times_and_limits();
+    fill_storage_and_tree();
+    fill_access();
+  }
+
+  void fill_places() {
+    Config& config = reading_.config;
+    const bool from_file = input_.file_text.has_value();
+    if (from_file && find("dataDir") == nullptr) {
+      report(Severity::error, input_.file_name, "dataDir is missing; add a line like dataDir=/var/lib/quorate");
+    }
+    if (from_file && find("clientPort") == nullptr) {
+      const Value* host = find("clientPortAddress");
+      report(Severity::error, host != nullptr ? host->origin : input_.file_name,
+             "clientPort is missing; add the line clientPort=2181");
+    }
+    config.data_directory = text("dataDir");
+    config.log_directory = find("dataLogDir") != nullptr ? text("dataLogDir") : config.data_directory;
+    for (const char* name : {"dataDir", "dataLogDir"}) {
+      if (const Value* value = find(name); value != nullptr && value->text.empty()) {
+        report(Severity::error, value->origin, std::string(name) + " is empty; write a directory");
+      }
+    }
+    if (find("clientPortAddress") != nullptr) {
+      config.listen_host = text("clientPortAddress");
+      if (config.listen_host == "0.0.0.0") {
+        config.listen_host.clear();
+      }
+    } else {
+      config.listen_host = from_file ? "" : "127.0.0.1";
+    }
+    config.port = static_cast<std::uint16_t>(number("clientPort"));
+    config.listen_backlog = static_cast<int>(number("clientPortListenBacklog"));
+    config.create_directories = is_true("datadir.autocreate");
+  }
+
+  void fill_times_and_limits() {
+    Config& config = reading_.config;
+    config.tick_ms = static_cast<std::int32_t>(number("tickTime"));
+    const std::int64_t minimum = number("minSessionTimeout");
+    const std::int64_t maximum = number("maxSessionTimeout");
+    const std::int64_t shortest = minimum == -1 ? std::int64_t{2} * config.tick_ms : minimum;
+    const std::int64_t longest = maximum == -1 ? std::int64_t{20} * config.tick_ms : maximum;
+    if (shortest > longest) {
+      report(Severity::error, minimum != -1 ? origin_of("minSessionTimeout") : origin_of("maxSessionTimeout"),
+             "minSessionTimeout is " + std::to_string(shortest) + " ms, above maxSessionTimeout with " +
+                 std::to_string(longest) + " ms");
+    }
+    config.min_session_timeout_ms = static_cast<std::int32_t>(shortest);
+    config.max_session_timeout_ms = static_cast<std::int32_t>(longest);
+    config.handshake_timeout_ms = static_cast<std::int32_t>(number("nio.sessionlessCnxnTimeout"));
+    config.connections_per_address_max = static_cast<std::size_t>(std::max<std::int64_t>(number("maxClientCnxns"), 0));
+    config.connections_max = static_cast<std::size_t>(number("maxCnxns"));
+    config.frame_bytes_max = static_cast<std::size_t>(number("jute.maxbuffer"));
+    config.outstanding_max = static_cast<std::size_t>(number("globalOutstandingLimit"));
+    config.keep_alive = is_true("clientTcpKeepAlive");
+  }
+
+  void fill_storage_and_tree() {
+    Config& config = reading_.config;
+    config.force_sync = is_yes("forceSync");
+    if (!config.force_sync) {
+      report(Severity::warning, origin_of("forceSync"),
+             "forceSync=no: writes are acknowledged before they are on disk; a crash of the machine loses them");
+    }
+    config.sync_warning_us = number("fsync.warningthresholdms") * 1000;
+    config.snapshot_entries = static_cast<std::uint64_t>(std::max<std::int64_t>(number("snapCount"), 2));
+    const std::int64_t volume = number("snapSizeLimitInKb");
+    config.snapshot_log_bytes = volume <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(volume) * 1024;
+    config.segment_bytes = static_cast<std::uint64_t>(number("preAllocSize")) * 1024;
+    config.tail_entries_max = static_cast<std::size_t>(number("commitLogCount"));
+    config.skip_acl = is_yes("skipACL");
+    if (config.skip_acl) {
+      report(Severity::warning, origin_of("skipACL"), "skipACL=yes: no ACL is checked");
+    }
+    config.enforce_quota = is_true("enforceQuota");
+    config.extended_types = is_true("extendedTypesEnabled");
+    config.container_check_ms = number("znode.container.checkIntervalMs");
+    config.container_never_used_ms = number("znode.container.maxNeverUsedIntervalMs");
+    config.containers_per_minute_max = static_cast<std::size_t>(number("znode.container.maxPerMinute"));
+  }
+
+  void fill_access() {
+    Config& config = reading_.config;
+    config.super_digest = text("DigestAuthenticationProvider.superDigest");
+    if (!config.super_digest.empty() && !config.super_digest.starts_with("super:")) {
+      report(Severity::warning, origin_of("DigestAuthenticationProvider.superDigest"),
+             "superDigest should be super:<base64>; as it is, nobody can match it");
+    }
+    config.digest_enabled = is_true("DigestAuthenticationProvider.enabled");
+    config.four_letter_words = split_list(text("4lw.commands.whitelist"));
+    if (is_true("sessionRequireClientSASLAuth")) {
+      report(Severity::error, origin_of("sessionRequireClientSASLAuth"),
+             "SASL comes later, so this would lock every client out; remove it or keep ZooKeeper for now");
+    }
+    if (!is_true("enforce.auth.enabled")) {
+      return;
+    }
+    config.enforced_schemes = split_list(text("enforce.auth.schemes"));
+    if (config.enforced_schemes.empty()) {
+      report(Severity::error, origin_of("enforce.auth.enabled"), "enforce.auth.schemes is missing; write digest or ip");
+    }
+    for (const std::string& scheme : config.enforced_schemes) {
+      if (scheme != "digest" && scheme != "ip") {
+        report(Severity::error, origin_of("enforce.auth.schemes"),
+               "there is no provider for the scheme \"" + scheme + "\"; this version knows digest and ip");
+      }
+    }
+  }
+
+  void list_effective() {
+    for (const Setting& setting : settings()) {
+      const auto found = values_.find(&setting);
+      const std::string value = found != values_.end() ? found->second.text : std::string(setting.standard);
+      if (found == values_.end() && (value.empty() || setting.effect != Effect::active)) {
+        continue;
+      }
+      reading_.effective.push_back(
+          Effective{.setting = &setting,
+                    .value = setting.kind == Kind::secret && !value.empty() ? "(hidden)" : value,
+                    .origin = found != values_.end() ? found->second.origin : "default"});
+    }
+  }
+
+  const ConfigInput& input_;
+  ConfigReading reading_;
+  std::map<const Setting*, Value> values_;
+  std::map<std::uint64_t, std::pair<ServerLine, std::string>> servers_;
+};
+
+}  // namespace
+
+std::string describe(const Finding& finding) {
+  constexpr std::array<std::string_view, 3> words = {"note", "warning", "error"};
+  return finding.origin + ": " + std::string(words[static_cast<std::size_t>(finding.severity)]) + ": " + finding.text;
+}
+
+bool ConfigReading::is_usable() const {
+  return std::ranges::none_of(findings, [](const Finding& finding) { return finding.severity == Severity::error; });
+}
+
+ConfigReading read_config(const ConfigInput& input) {
+  return Reader(input).read();
+}
+
+}  // namespace quorate::server
