@@ -120,11 +120,6 @@ void read_optional_fields(Unpacker& unpacker, std::uint8_t flags, Command& comma
   }
 }
 
-std::uint64_t switch_bits(const tree::Switches& switches) {
-  return (switches.skip_acl ? 1U : 0U) | (switches.enforce_quota ? 2U : 0U) | (switches.extended_types ? 4U : 0U) |
-         (switches.reconfig_enabled ? 8U : 0U);
-}
-
 }  // namespace
 
 void encode_command(std::string& out, const Command& command) {
@@ -237,7 +232,7 @@ void encode_term_start(std::string& out, const TermStart& start) {
   packer.write_byte(term_start_version);
   packer.write_varint(raw(start.leader));
   packer.write_varint(start.feature_level);
-  packer.write_varint(switch_bits(start.switches));
+  pack_switches(packer, start.switches);
   packer.write_fixed64(start.hash_secret);
 }
 
@@ -251,18 +246,11 @@ Result<TermStart> decode_term_start(ByteView bytes) {
   TermStart start;
   start.leader = NodeId{static_cast<std::uint32_t>(unpacker.read_varint_up_to(highest))};
   start.feature_level = static_cast<std::uint32_t>(unpacker.read_varint_up_to(highest));
-  const std::uint64_t switches = unpacker.read_varint();
+  start.switches = unpack_switches(unpacker);
   start.hash_secret = unpacker.read_fixed64();
   if (!unpacker.finished()) {
     return corrupt("a term start");
   }
-  if (switches > 15) {
-    return unsupported("term start switches", static_cast<unsigned>(switches));
-  }
-  start.switches = {.skip_acl = (switches & 1) != 0,
-                    .enforce_quota = (switches & 2) != 0,
-                    .extended_types = (switches & 4) != 0,
-                    .reconfig_enabled = (switches & 8) != 0};
   return start;
 }
 

@@ -31,6 +31,7 @@ struct SegmentHeader {
   raft::HardState hard_state;     // As of the segment's creation, so that older segments may go.
 };
 void encode_segment_header(std::string& out, const SegmentHeader& header);  // log_block_bytes long.
+// Errors: corrupt (no header here: a prewritten or torn block), unsupported (a newer version).
 Result<SegmentHeader> decode_segment_header(ByteView block);
 
 // A record: this header, then a payload of batches (wire/batch.hpp), then zeros up to the next block border. One flush
@@ -44,9 +45,21 @@ struct RecordHeader {
   std::optional<raft::HardState> hard_state;
 };
 inline constexpr std::size_t record_header_bytes = 72;
+inline constexpr std::size_t record_payload_bytes_max = std::size_t{1} << 30;
+
+// A whole record on disk, padding included.
+constexpr std::size_t record_bytes(std::size_t payload_bytes) {
+  return (record_header_bytes + payload_bytes + log_block_bytes - 1) / log_block_bytes * log_block_bytes;
+}
 
 // Appends the record; the checksum covers header and payload. Returns its checksum, the next record's chain.
+// header.payload_bytes is taken from the payload.
 std::uint64_t encode_record(std::string& out, const RecordHeader& header, ByteView payload, std::uint64_t generation);
+
+// The same without a copy of the payload: begin_record() reserves the header and returns where the record starts, the
+// caller appends batches to `out`, finish_record() fills in the header and pads.
+[[nodiscard]] std::size_t begin_record(std::string& out);
+std::uint64_t finish_record(std::string& out, std::size_t start, const RecordHeader& header, std::uint64_t generation);
 
 struct DecodedRecord {
   RecordHeader header;
@@ -54,8 +67,13 @@ struct DecodedRecord {
   std::uint64_t checksum = 0;
   std::size_t bytes = 0;  // The whole record, padding included.
 };
-// The record at the start of `bytes`, if one stands there and checks under `generation`; position is the caller's to
-// compare. nullopt: no valid record (zeros, torn, damaged, of a former life).
+// The record at the start of `bytes`, if one stands there whole, padding included, and checks under `generation`;
+// position is the caller's to compare. nullopt: no valid record (zeros, torn, damaged, of a former life). Looks at any
+// bytes safely, and cheaply unless they carry a record's mark and this generation.
 [[nodiscard]] std::optional<DecodedRecord> decode_record(ByteView bytes, std::uint64_t generation);
+
+// What stands in the place of a record's header, unverified: for saying what a record that does not check may have
+// been, and for bounding what checking it would cost. nullopt: no record's mark, or another generation's.
+[[nodiscard]] std::optional<RecordHeader> peek_record(ByteView bytes, std::uint64_t generation);
 
 }  // namespace quorate::wire

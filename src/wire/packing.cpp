@@ -163,4 +163,17 @@ std::string_view unpack_scheme(Unpacker& unpacker) {
   return well_known_schemes[code];
 }
 
+void pack_switches(Packer& packer, const tree::Switches& switches) {
+  packer.write_varint((switches.skip_acl ? 1U : 0U) | (switches.enforce_quota ? 2U : 0U) |
+                      (switches.extended_types ? 4U : 0U) | (switches.reconfig_enabled ? 8U : 0U));
+}
+
+tree::Switches unpack_switches(Unpacker& unpacker) {
+  const std::uint64_t bits = unpacker.read_varint_up_to(15);
+  return {.skip_acl = (bits & 1) != 0,
+          .enforce_quota = (bits & 2) != 0,
+          .extended_types = (bits & 4) != 0,
+          .reconfig_enabled = (bits & 8) != 0};
+}
+
 }  // namespace quorate::wire

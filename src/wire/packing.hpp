@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "base/bytes.hpp"
+#include "tree/types.hpp"
 
 namespace quorate::wire {
 
@@ -120,5 +122,9 @@ class Unpacker {
 // Schemes take one byte in our formats: a code of this table, or 0 and the text. The codes are final.
 void pack_scheme(Packer& packer, std::string_view scheme);
 [[nodiscard]] std::string_view unpack_scheme(Unpacker& unpacker);
+
+// Switches are bits of one varint. One that this binary does not know would change results unseen: a failure.
+void pack_switches(Packer& packer, const tree::Switches& switches);
+[[nodiscard]] tree::Switches unpack_switches(Unpacker& unpacker);
 
 }  // namespace quorate::wire
