@@ -3,9 +3,12 @@
 // A server's data directory: its lock, its identity, and where things lie (docs/formats/data-directory.md).
 //   quorate.lock, identity, log/<sequence>.log, snapshots/<index>.snapshot
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -30,25 +33,59 @@ struct Paths {
   std::string log;   // dataLogDir: segments; the same as data by default
 };
 
+// Moves like a value, but Wal and SnapshotWriter keep a reference to the one they were opened with: it outlives them
+// and stays where it is meanwhile.
 class DataDirectory {
  public:
-  // Locks, reads or founds the identity, raises the start counter. `fresh` supplies what a new directory is given.
-  // Refuses a directory of another node id, a newer format, and one that holds data without an
-  // identity.
+  // Locks, reads or founds the identity, raises the start counter. `fresh` supplies what a new directory is given; its
+  // `starts` is ignored. Refuses a directory of another node id, a newer format, and one that holds
+  // data without an identity. What an interrupted write left behind under a temporary name is removed.
   static Result<DataDirectory> open(Disk& disk, Paths paths, const Identity& fresh);
 
-  [[nodiscard]] const Identity& identity() const { return identity_; }
+  // The same for an existing directory of whatever node id, for the tools: `inspect` changes nothing but the lock file,
+  // `adopt` counts as a start.
+  static Result<DataDirectory> inspect(Disk& disk, Paths paths);
+  static Result<DataDirectory> adopt(Disk& disk, Paths paths);
+
+  [[nodiscard]] const Identity& identity() const { return slot_.identity; }
   [[nodiscard]] const Paths& paths() const { return paths_; }
   [[nodiscard]] Disk& disk() const { return *disk_; }
   [[nodiscard]] bool is_new() const { return is_new_; }
+  [[nodiscard]] std::string log_directory() const { return paths_.log + "/log"; }
+  [[nodiscard]] std::string snapshot_directory() const { return paths_.data + "/snapshots"; }
+
+  // The newest segment that was ever durable here; 0: the log was never begun. A log that ends earlier has lost its
+  // end, one that is absent although it was begun is not "new" (R-119, K-104).
+  [[nodiscard]] std::uint64_t newest_segment() const { return slot_.newest_segment; }
+  // Durable when it returns. Called by whoever makes the segment, one thread at a time.
+  Result<void> record_newest_segment(std::uint64_t sequence);
 
  private:
+  struct Slot {
+    std::uint64_t number = 0;  // Counts the writes of this file; the higher one is valid.
+    Identity identity;
+    std::uint64_t newest_segment = 0;
+  };
+
   DataDirectory() = default;
+  static Result<DataDirectory> lock(Disk& disk, Paths paths);
+  static std::string encode(const Slot& slot);
+  static Result<std::optional<Slot>> decode(ByteView bytes, const std::string& path);
+  [[nodiscard]] std::string identity_path() const { return paths_.data + "/identity"; }
+  Result<void> found(const Identity& fresh);
+  Result<bool> holds_data();
+  Result<void> load();
+  Result<void> begin_start();
+  Result<void> write_slot();
+  Result<void> remove_leftovers();
 
   Disk* disk_ = nullptr;
   Paths paths_;
-  Identity identity_;
+  Slot slot_;
+  bool slot_lost_ = false;  // One of the two did not check: its start may have been the last one.
   std::unique_ptr<File> lock_;
+  std::unique_ptr<File> log_lock_;  // Of a separate dataLogDir.
+  std::unique_ptr<File> identity_file_;
   bool is_new_ = false;
 };
 

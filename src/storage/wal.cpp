@@ -1,0 +1,639 @@
+#include "storage/wal.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/ensure.hpp"
+#include "base/limits.hpp"
+#include "wire/batch.hpp"
+#include "wire/log_format.hpp"
+
+namespace quorate::storage {
+namespace {
+
+// A segment that must be made while somebody waits is small; the spare job makes full ones.
+constexpr std::uint64_t hasty_segment_bytes = 4U << 20;
+// The reserve lets a start with a full disk begin the new segment that it needs.
+constexpr std::uint64_t reserve_bytes_max = 4U << 20;
+// bytes_since() is exact to this much log.
+constexpr std::uint64_t milestone_bytes = 256U << 10;
+
+constexpr std::string_view spare_prefix = "spare-";
+constexpr std::string_view reserve_name = "reserve";
+
+// What stage() gathered: whole batches, one after the other, cut into records.
+struct Staged {
+  std::string payload;
+  std::vector<std::size_t> record_ends;  // Offsets into payload; what lies behind the last one is a record too.
+  bool pending = false;                  // There is something to write, be it only a term or a marker.
+  std::optional<raft::HardState> hard_state;
+  Index last_index{};  // 0: no entries.
+  Index commit_hint{};
+  raft::PersistToken token{};
+
+  void close_record() {
+    const std::size_t start = record_ends.empty() ? 0 : record_ends.back();
+    if (payload.size() - start >= limits::batch_bytes_soft) {
+      record_ends.push_back(payload.size());
+    }
+  }
+
+  // The records' payloads; one empty one if there are no entries.
+  template <class Visit>
+  void each_record(Visit visit) const {
+    std::size_t start = 0;
+    for (const std::size_t end : record_ends) {
+      visit(ByteView{payload}.substr(start, end - start));
+      start = end;
+    }
+    if (start < payload.size() || payload.empty()) {
+      visit(ByteView{payload}.substr(start));
+    }
+  }
+
+  [[nodiscard]] std::uint64_t bytes_on_disk() const {
+    std::uint64_t bytes = 0;
+    each_record([&bytes](ByteView record) { bytes += wire::record_bytes(record.size()); });
+    return bytes;
+  }
+
+  // Puts what `later` holds behind this.
+  void append(const Staged& later) {
+    close_record();
+    for (const std::size_t end : later.record_ends) {
+      record_ends.push_back(payload.size() + end);
+    }
+    payload += later.payload;
+    pending = pending || later.pending;
+    hard_state = later.hard_state ? later.hard_state : hard_state;
+    last_index = raw(later.last_index) != 0 ? later.last_index : last_index;
+    commit_hint = std::max(commit_hint, later.commit_hint);
+    token = std::max(token, later.token);
+  }
+
+  void clear() {
+    payload.clear();
+    record_ends.clear();
+    pending = false;
+    hard_state.reset();
+    last_index = Index{};
+  }
+};
+
+// Copying into this string is cheap, a page fault for each of its pages is not: kept between flushes up to this.
+constexpr std::size_t buffer_kept_bytes = 8U << 20;
+
+}  // namespace
+
+struct Wal::Flush::Job {
+  enum class Kind : std::uint8_t { append, housekeeping };
+  Kind kind = Kind::append;
+  DataDirectory* directory = nullptr;
+  bool force_sync = true;
+  std::optional<Error> error;
+
+  // append
+  SegmentWriter writer;
+  Staged staged;
+  std::string buffer;
+  std::optional<Spare> spare;     // For rolling over, if there is one.
+  std::string hasty_path;         // Where to make one if there is none.
+  std::uint64_t generation = 0;   // Of the segment that this flush may begin.
+  std::optional<Segment> closed;  // What rolling over left behind.
+  bool spare_used = false;
+
+  // housekeeping
+  std::uint64_t segment_bytes = 0;
+  std::size_t recycle_max = 0;
+  std::vector<Segment> released;  // Oldest first; those that are done are taken off.
+  std::size_t released_count = 0;
+  std::vector<Spare> wanted;  // To be made.
+  std::vector<Spare> made;
+  std::uint64_t name_counter = 0;
+
+  Result<void> append();
+  Result<void> roll(std::uint64_t bytes);
+  Result<void> housekeep();
+};
+
+struct Wal::State {
+  DataDirectory* directory = nullptr;
+  WalConfig config;
+  SegmentWriter writer;  // Empty while a flush is under way.
+  Staged staged;
+  Staged spent;  // The last flush's buffers, for reuse.
+  std::string spent_buffer;
+  std::deque<Segment> closed;
+  std::vector<Spare> spares;
+  std::optional<Spare> reserve;
+  Index release_before{};
+  std::uint64_t counter = 0;  // Makes generations and names unique within this start.
+  raft::PersistToken durable{};
+  std::uint64_t writer_bytes = 0;
+  std::uint64_t written = 0;  // Bytes of records since the Wal was opened.
+  struct Milestone {
+    Index index;
+    std::uint64_t written;
+  };
+  std::deque<Milestone> milestones;
+  std::uint64_t recovered_bytes = 0;
+  Index recovered_last{};
+  bool flushing = false;
+  bool housekeeping = false;
+  bool blocked = false;       // A flush found no space.
+  bool low_on_space = false;  // A spare found no space.
+  bool unproven = false;      // The newest record has content and no successor.
+  bool dead = false;          // A write or sync failed.
+
+  [[nodiscard]] std::uint64_t next_generation() { return directory->identity().starts << 32 | ++counter; }
+  [[nodiscard]] std::string next_spare_path() {
+    return directory->log_directory() + "/" + std::string{spare_prefix} +
+           fmt::format("{}-{}", directory->identity().starts, ++counter);
+  }
+  [[nodiscard]] std::string reserve_path() const {
+    return directory->log_directory() + "/" + std::string{reserve_name};
+  }
+  [[nodiscard]] std::uint64_t reserve_bytes() const { return std::min(config.segment_bytes, reserve_bytes_max); }
+
+  Result<void> adopt_spares();
+  Result<Spare> take_file(std::uint64_t bytes);
+  Result<void> begin(const Position& position);
+  Result<void> cut(const Position& position);
+  void finish_append(Flush::Job& job);
+  void finish_housekeeping(Flush::Job& job);
+};
+
+// Spares that an earlier start left are as good as new: a new generation voids whatever they hold.
+Result<void> Wal::State::adopt_spares() {
+  Disk& disk = directory->disk();
+  const auto names = disk.list(directory->log_directory());
+  if (!names) {
+    return std::unexpected(names.error());
+  }
+  for (const std::string& name : *names) {
+    const bool is_reserve = name == reserve_name;
+    if (!is_reserve && !name.starts_with(spare_prefix)) {
+      continue;
+    }
+    const std::string path = directory->log_directory() + "/" + name;
+    auto file = disk.open(path, Disk::Open::existing);
+    if (!file) {
+      return std::unexpected(file.error());
+    }
+    const auto bytes = (*file)->size();
+    if (!bytes) {
+      return std::unexpected(bytes.error());
+    }
+    if (is_reserve && *bytes >= reserve_bytes()) {
+      reserve = Spare{path, *bytes};
+    } else if (!is_reserve && *bytes == config.segment_bytes && spares.size() <= config.recycled_segments_max) {
+      spares.push_back(Spare{path, *bytes});
+    } else if (auto removed = disk.remove(path); !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
+// A file of at least `bytes` for the segment that open() begins.
+Result<Spare> Wal::State::take_file(std::uint64_t bytes) {
+  if (!spares.empty() && spares.back().bytes >= bytes) {
+    Spare spare = std::move(spares.back());
+    spares.pop_back();
+    return spare;
+  }
+  Spare made{next_spare_path(), std::max(bytes, std::min(config.segment_bytes, hasty_segment_bytes))};
+  auto done = prewrite(*directory, made.path, made.bytes);
+  if (done) {
+    return made;
+  }
+  if (done.error().code == ErrorCode::no_space && reserve && reserve->bytes >= bytes) {
+    low_on_space = true;
+    Spare spare = std::move(*reserve);
+    reserve.reset();
+    return spare;
+  }
+  return std::unexpected(done.error());
+}
+
+// The new segment: all that is not provably durable is copied into it before it counts.
+Result<void> Wal::State::begin(const Position& position) {
+  std::uint64_t bytes = 2 * wire::log_block_bytes;  // The header and the marker that vouches for the copies.
+  for (const std::string& payload : position.tail) {
+    bytes += wire::record_bytes(payload.size());
+  }
+  auto file = take_file(bytes);
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  SegmentWriter previous;
+  previous.chain = position.chain;
+  previous.last_record = position.synced_through;
+  previous.synced_through = position.synced_through;
+  previous.hard_state = position.hard_state;
+  previous.last_index = position.last_index;
+  previous.synced_index = position.last_index;
+  previous.commit_hint = position.commit_hint;
+  auto begun = begin_segment(*directory, *file,
+                             NewSegment{
+                                 .sequence = position.replace_newest ? position.sequence : position.sequence + 1,
+                                 .generation = next_generation(),
+                                 .first_index = position.first_index,
+                                 .payloads = position.tail,
+                             },
+                             previous);
+  if (!begun) {
+    return std::unexpected(begun.error());
+  }
+  writer = std::move(*begun);
+  writer_bytes = writer.bytes;
+  return {};
+}
+
+// What stands behind the log's end in the segment before was never acknowledged or is copied now.
+Result<void> Wal::State::cut(const Position& position) {
+  if (position.replace_newest || closed.empty() || closed.back().file_bytes <= position.keep_bytes) {
+    return {};
+  }
+  auto file = directory->disk().open(segment_path(*directory, closed.back().sequence), Disk::Open::existing);
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  if (auto shortened = (*file)->truncate(position.keep_bytes); !shortened) {
+    return shortened;
+  }
+  closed.back().file_bytes = position.keep_bytes;
+  return (*file)->sync();
+}
+
+Wal::Wal() : state_(std::make_unique<State>()) {}
+Wal::~Wal() = default;
+
+Result<std::unique_ptr<Wal>> Wal::open(DataDirectory& directory, WalConfig config, const Position& position) {
+  ensure(config.segment_bytes >= 4 * wire::log_block_bytes && config.segment_bytes <= UINT32_MAX,
+         "a segment holds a header and records, and offsets have 32 bits");
+  ensure(directory.identity().starts < UINT32_MAX, "start counters are half of a generation");
+  config.segment_bytes = config.segment_bytes / wire::log_block_bytes * wire::log_block_bytes;
+  std::unique_ptr<Wal> wal(new Wal);
+  State& state = *wal->state_;
+  state.directory = &directory;
+  state.config = config;
+  state.closed.assign(position.segments.begin(), position.segments.end());
+  state.release_before = Index{};
+  state.recovered_last = position.last_index;
+  if (auto adopted = state.adopt_spares(); !adopted) {
+    return std::unexpected(adopted.error());
+  }
+  if (auto begun = state.begin(position); !begun) {
+    return std::unexpected(begun.error());
+  }
+  if (auto shortened = state.cut(position); !shortened) {
+    return std::unexpected(shortened.error());
+  }
+  for (const Segment& segment : state.closed) {
+    state.recovered_bytes += segment.file_bytes;
+  }
+  return wal;
+}
+
+void Wal::stage(const std::optional<raft::HardState>& hard_state, std::span<const raft::Entry> entries,
+                Index commit_hint, raft::PersistToken token) {
+  Staged& staged = state_->staged;
+  ensure(token >= staged.token, "tokens are handed out in order");
+  while (!entries.empty()) {
+    const std::size_t length = wire::batch_length(entries);
+    ensure(length > 0, "a run of entries starts with a batch");
+    wire::encode_batch(staged.payload, entries.first(length));
+    staged.close_record();
+    staged.last_index = entries[length - 1].index;
+    entries = entries.subspan(length);
+  }
+  if (hard_state) {
+    staged.hard_state = hard_state;
+  }
+  staged.commit_hint = std::max(staged.commit_hint, commit_hint);
+  staged.token = token;
+  staged.pending = true;
+}
+
+bool Wal::stage_marker() {
+  if (!state_->unproven || state_->flushing || state_->staged.pending) {
+    return has_staged();
+  }
+  state_->staged.pending = true;
+  return has_staged();
+}
+
+bool Wal::has_staged() const {
+  return state_->staged.pending && !state_->blocked && !state_->dead;
+}
+
+std::size_t Wal::staged_bytes() const {
+  return state_->staged.payload.size();
+}
+
+bool Wal::flush_under_way() const {
+  return state_->flushing;
+}
+
+Wal::Flush::Flush(std::unique_ptr<Job> job) : job_(std::move(job)) {}
+Wal::Flush::Flush(Flush&&) noexcept = default;
+Wal::Flush& Wal::Flush::operator=(Flush&&) noexcept = default;
+Wal::Flush::~Flush() = default;
+
+Wal::Flush Wal::take_flush() {
+  State& state = *state_;
+  ensure(has_staged() && !state.flushing, "one flush at a time, and only of something");
+  auto job = std::make_unique<Flush::Job>();
+  job->directory = state.directory;
+  job->force_sync = state.config.force_sync;
+  job->writer = std::move(state.writer);
+  job->buffer = std::move(state.spent_buffer);
+  job->segment_bytes = state.config.segment_bytes;
+  job->generation = state.next_generation();
+  state.spent.clear();
+  state.spent.token = state.staged.token;
+  state.spent.commit_hint = state.staged.commit_hint;
+  job->staged = std::exchange(state.staged, std::move(state.spent));
+  if (job->writer.room() < job->staged.bytes_on_disk()) {
+    if (!state.spares.empty()) {
+      job->spare = std::move(state.spares.back());
+      state.spares.pop_back();
+    }
+    job->hasty_path = state.next_spare_path();
+  }
+  state.flushing = true;
+  return Flush{std::move(job)};
+}
+
+Result<void> Wal::Flush::run() {
+  auto done = job_->kind == Job::Kind::append ? job_->append() : job_->housekeep();
+  if (!done) {
+    job_->error = done.error();
+  }
+  return done;
+}
+
+Result<void> Wal::Flush::Job::append() {
+  const std::uint64_t bytes = staged.bytes_on_disk();
+  if (writer.room() < bytes) {
+    if (auto rolled = roll(bytes); !rolled) {
+      return rolled;
+    }
+  }
+  if (staged.hard_state) {
+    ensure(staged.hard_state->term >= writer.hard_state.term, "terms never go back");
+    writer.hard_state = *staged.hard_state;
+  }
+  writer.commit_hint = std::max(writer.commit_hint, staged.commit_hint);
+  const std::uint64_t offset = writer.offset;
+  buffer.clear();
+  staged.each_record([this](ByteView payload) { writer.lay(buffer, payload); });
+  if (raw(staged.last_index) != 0) {
+    writer.last_index = staged.last_index;
+  }
+  // The segment was prewritten, so lack of space cannot be met here; if the system claims it, part of the flush may
+  // have been written, and that is as final as any other error.
+  if (auto written = writer.file->write(offset, buffer); !written) {
+    return failure(ErrorCode::io, written.error().message);
+  }
+  if (!force_sync) {
+    return {};
+  }
+  if (auto synced = writer.file->sync_data(); !synced) {
+    return failure(ErrorCode::io, synced.error().message);
+  }
+  writer.mark_synced();
+  return {};
+}
+
+Result<void> Wal::Flush::Job::roll(std::uint64_t bytes) {
+  const std::uint64_t needed = wire::log_block_bytes + bytes;
+  if (!spare || spare->bytes < needed) {
+    Spare hasty{hasty_path, std::max(needed, std::min(segment_bytes, hasty_segment_bytes))};
+    if (auto done = prewrite(*directory, hasty.path, hasty.bytes); !done) {
+      return done;
+    }
+    if (spare) {
+      wanted.push_back(std::move(*spare));  // Too small for this one; it goes back.
+    }
+    spare = std::move(hasty);
+  }
+  if (!force_sync) {
+    // Only the newest segment may hold records that are not durable.
+    if (auto synced = writer.file->sync_data(); !synced) {
+      return failure(ErrorCode::io, synced.error().message);
+    }
+    writer.mark_synced();
+  }
+  auto begun = begin_segment(*directory, *spare,
+                             NewSegment{.sequence = writer.sequence + 1,
+                                        .generation = generation,
+                                        .first_index = next(writer.last_index),
+                                        .payloads = {}},
+                             writer);
+  if (!begun) {
+    return std::unexpected(begun.error());
+  }
+  closed = Segment{.sequence = writer.sequence, .first_index = writer.first_index, .file_bytes = writer.bytes};
+  writer = std::move(*begun);
+  spare_used = true;
+  return {};
+}
+
+raft::PersistToken Wal::finish(Flush&& flush) {
+  ensure(flush.job_ != nullptr, "a flush is finished once");
+  const std::unique_ptr<Flush::Job> job = std::move(flush.job_);
+  if (job->error && job->error->code != ErrorCode::no_space) {
+    state_->dead = true;
+  }
+  if (job->kind == Flush::Job::Kind::append) {
+    state_->finish_append(*job);
+  } else {
+    state_->finish_housekeeping(*job);
+  }
+  return state_->durable;
+}
+
+void Wal::State::finish_append(Flush::Job& job) {
+  flushing = false;
+  writer = std::move(job.writer);
+  if (job.closed) {
+    closed.push_back(*job.closed);
+    writer_bytes = writer.bytes;
+  }
+  if (job.spare && !job.spare_used) {
+    job.wanted.push_back(std::move(*job.spare));
+  }
+  for (Spare& spare : job.wanted) {
+    if (spare.bytes == config.segment_bytes) {
+      spares.push_back(std::move(spare));
+    }
+  }
+  if (job.error) {
+    if (job.error->code == ErrorCode::no_space) {
+      // Nothing of it was written: it waits, in its place before what came later.
+      blocked = true;
+      low_on_space = true;
+      job.staged.append(staged);
+      staged = std::move(job.staged);
+    }
+    return;
+  }
+  durable = std::max(durable, job.staged.token);
+  unproven = config.force_sync && (!job.staged.payload.empty() || job.staged.hard_state.has_value());
+  written += job.buffer.size();
+  if (raw(writer.last_index) != 0 && (milestones.empty() || written - milestones.back().written >= milestone_bytes)) {
+    milestones.push_back(Milestone{writer.last_index, written});
+  }
+  spent = std::move(job.staged);
+  spent_buffer = std::move(job.buffer);
+  for (std::string* buffer : {&spent.payload, &spent_buffer}) {
+    if (buffer->capacity() > buffer_kept_bytes) {
+      *buffer = std::string{};
+    }
+  }
+}
+
+void Wal::release(Index index) {
+  state_->release_before = std::max(state_->release_before, index);
+  auto& milestones = state_->milestones;
+  while (milestones.size() > 1 && milestones[1].index < index) {
+    milestones.pop_front();
+  }
+}
+
+std::optional<Wal::Flush> Wal::take_spare_job() {
+  State& state = *state_;
+  if (state.housekeeping || state.dead) {
+    return std::nullopt;
+  }
+  auto job = std::make_unique<Flush::Job>();
+  // A closed segment is wholly below the index if what follows it begins at or below it.
+  std::size_t count = 0;
+  while (count < state.closed.size()) {
+    const bool newest = count + 1 == state.closed.size();
+    if (newest && state.flushing) {
+      break;  // The open segment's first index is with the flush.
+    }
+    const Index behind = newest ? state.writer.first_index : state.closed[count + 1].first_index;
+    if (behind > state.release_before) {
+      break;
+    }
+    ++count;
+  }
+  job->released.assign(state.closed.begin(), state.closed.begin() + static_cast<std::ptrdiff_t>(count));
+  job->released_count = count;
+  if (!state.reserve) {
+    job->wanted.push_back(Spare{state.reserve_path(), state.reserve_bytes()});
+  }
+  if (state.spares.empty() && count == 0) {
+    job->wanted.push_back(Spare{state.next_spare_path(), state.config.segment_bytes});
+  }
+  if (job->released.empty() && job->wanted.empty()) {
+    state.blocked = false;  // Every spare is there: what waits for more than a spare may try again.
+    return std::nullopt;
+  }
+  job->kind = Flush::Job::Kind::housekeeping;
+  job->directory = state.directory;
+  job->segment_bytes = state.config.segment_bytes;
+  job->recycle_max =
+      state.config.recycled_segments_max - std::min(state.config.recycled_segments_max, state.spares.size());
+  job->name_counter = state.counter + 1;
+  state.counter += count;
+  state.housekeeping = true;
+  return Flush{std::move(job)};
+}
+
+Result<void> Wal::Flush::Job::housekeep() {
+  Disk& disk = directory->disk();
+  // Oldest first, each durable before the next: whatever a crash leaves has no gap.
+  while (!released.empty()) {
+    const Segment& oldest = released.front();
+    const std::string path = segment_path(*directory, oldest.sequence);
+    Result<void> gone;
+    if (oldest.file_bytes == segment_bytes && made.size() < recycle_max) {
+      Spare recycled{directory->log_directory() + "/" + std::string{spare_prefix} +
+                         fmt::format("{}-{}", directory->identity().starts, name_counter++),
+                     oldest.file_bytes};
+      gone = disk.rename(path, recycled.path);
+      made.push_back(std::move(recycled));
+    } else {
+      gone = disk.remove(path);
+    }
+    if (gone) {
+      gone = disk.sync_directory(directory->log_directory());
+    }
+    if (!gone) {
+      return failure(ErrorCode::io, gone.error().message);
+    }
+    released.erase(released.begin());
+  }
+  while (!wanted.empty()) {
+    const auto free = disk.free_bytes(directory->log_directory());
+    if (free && *free < wanted.front().bytes) {
+      return failure(ErrorCode::no_space, fmt::format("{} has {} bytes free, {} are needed for the next log segment",
+                                                      directory->log_directory(), *free, wanted.front().bytes));
+    }
+    if (auto done = prewrite(*directory, wanted.front().path, wanted.front().bytes); !done) {
+      return done;
+    }
+    made.push_back(std::move(wanted.front()));
+    wanted.erase(wanted.begin());
+  }
+  return {};
+}
+
+void Wal::State::finish_housekeeping(Flush::Job& job) {
+  housekeeping = false;
+  // What the job did not come to is still there.
+  const std::size_t gone = job.released_count - job.released.size();
+  closed.erase(closed.begin(), closed.begin() + static_cast<std::ptrdiff_t>(gone));
+  for (Spare& spare : job.made) {
+    if (spare.path == reserve_path()) {
+      reserve = std::move(spare);
+    } else {
+      spares.push_back(std::move(spare));
+    }
+  }
+  low_on_space = job.error.has_value();
+  blocked = blocked && low_on_space;
+}
+
+std::uint64_t Wal::bytes_since(Index index) const {
+  const State& state = *state_;
+  // The newest milestone at or below the index; before the first one lies what recovery found.
+  std::uint64_t before = 0;
+  for (const auto& milestone : state.milestones) {
+    if (milestone.index > index) {
+      break;
+    }
+    before = milestone.written;
+  }
+  const std::uint64_t recovered = index < state.recovered_last ? state.recovered_bytes : 0;
+  return state.written - before + recovered;
+}
+
+std::uint64_t Wal::disk_bytes() const {
+  const State& state = *state_;
+  std::uint64_t bytes = state.writer_bytes + (state.reserve ? state.reserve->bytes : 0);
+  for (const Segment& segment : state.closed) {
+    bytes += segment.file_bytes;
+  }
+  for (const Spare& spare : state.spares) {
+    bytes += spare.bytes;
+  }
+  return bytes;
+}
+
+bool Wal::low_on_space() const {
+  return state_->low_on_space;
+}
+
+std::uint64_t Wal::segments() const {
+  return state_->closed.size() + 1;
+}
+
+}  // namespace quorate::storage
