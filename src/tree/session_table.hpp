@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <unordered_map>
 
 #include "base/ids.hpp"
 #include "tree/types.hpp"
@@ -18,13 +20,19 @@ struct Session {
   std::int32_t timeout_ms = 0;
   NodeId owner{};                // The server that created or last resumed it.
   std::uint32_t generation = 0;  // Raised by each resume; a write of another generation is void.
+
+  friend bool operator==(const Session&, const Session&) = default;
 };
 
 class SessionTable {
  public:
   [[nodiscard]] const Session* find(SessionId id) const;
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
   void for_each(const std::function<void(const Session&)>& visit) const;  // Ascending by id.
+  // The first session above `id`, or null: walks in slices.
+  [[nodiscard]] const Session* find_after(SessionId id) const;
+  // The one with the lowest id, or null.
+  [[nodiscard]] const Session* find_first() const;
   // Compares in constant time.
   [[nodiscard]] bool password_matches(SessionId id, const Password& password) const;
 
@@ -33,7 +41,8 @@ class SessionTable {
   Session* find_mutable(SessionId id);
 
  private:
-  // The implementer of this room chooses the container; iteration order must not depend on it.
+  std::map<SessionId, Session> sessions_;             // Ordered for walks.
+  std::unordered_map<std::int64_t, Session*> by_id_;  // Every write asks for its session; never iterated.
 };
 
 }  // namespace quorate::tree
