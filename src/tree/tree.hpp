@@ -50,6 +50,8 @@ struct ZnodeView {
   AclId acl{};
 };
 
+struct TreeState;  // tree/state.hpp, this room's own.
+
 class Tree {
  public:
   // A fresh store: /, /zookeeper, /zookeeper/quota, /zookeeper/config (protocol 4.1). `hash_secret` keys the path hash
@@ -87,6 +89,8 @@ class Tree {
 
   // Reads (any thread that holds the reader lock).
   [[nodiscard]] std::optional<ZnodeView> find(std::string_view path) const;
+  // Starts loading the memory that an operation on `path` will touch; for batches whose paths are known ahead.
+  void prefetch(std::string_view path) const;
   // Calls visit with each child's name, in no particular order; the number of children, or nullopt without the znode.
   std::optional<std::size_t> for_each_child(std::string_view path,
                                             const std::function<void(std::string_view name)>& visit) const;
@@ -140,8 +144,9 @@ class Tree {
   Result<void> finish_loading();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  explicit Tree(std::unique_ptr<TreeState> state);
+
+  std::unique_ptr<TreeState> state_;
 };
 
 }  // namespace quorate::tree

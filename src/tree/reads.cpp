@@ -1,0 +1,110 @@
+// What readers ask; const, so that any thread under the reader lock may.
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "tree/state.hpp"
+#include "tree/tree.hpp"
+
+namespace quorate::tree {
+
+std::optional<ZnodeView> Tree::find(std::string_view path) const {
+  const SlotNumber slot = state_->find(path).slot;
+  if (slot == no_slot) {
+    return std::nullopt;
+  }
+  return ZnodeView{
+      .data = state_->znodes.data(slot), .stat = state_->stat_of(slot), .acl = state_->znodes.at(slot).acl};
+}
+
+// Only hints: whatever stands under the key's tag is fetched, right or wrong.
+void Tree::prefetch(std::string_view path) const {
+  std::uint64_t key = 0;
+  if (!state_->key_of_path(path, key)) {
+    return;
+  }
+  const SlotNumber slot = state_->index.find(key, [](SlotNumber) { return true; });
+  if (slot != no_slot) {
+    state_->znodes.prefetch(slot);
+  }
+}
+
+std::optional<std::size_t> Tree::for_each_child(std::string_view path,
+                                                const std::function<void(std::string_view name)>& visit) const {
+  const SlotNumber slot = state_->find(path).slot;
+  if (slot == no_slot) {
+    return std::nullopt;
+  }
+  const Extra* family = state_->znodes.find_extra(slot);
+  if (family == nullptr) {
+    return 0;
+  }
+  for (SlotNumber child = family->first_child; child != no_slot; child = state_->znodes.at(child).next) {
+    visit(state_->znodes.name(child));
+  }
+  return family->child_count;
+}
+
+std::optional<std::int64_t> Tree::count_descendants(std::string_view path) const {
+  const SlotNumber slot = state_->find(path).slot;
+  if (slot == no_slot) {
+    return std::nullopt;
+  }
+  const Extra* family = state_->znodes.find_extra(slot);
+  return family == nullptr ? 0 : std::int64_t{family->descendants};
+}
+
+bool Tree::allows(AclId acl, std::int32_t wanted, CredentialsView credentials) const {
+  return state_->allows(acl, wanted, credentials);
+}
+
+const AclTable& Tree::acls() const {
+  return state_->acls;
+}
+
+const Switches& Tree::switches() const {
+  return state_->switches;
+}
+
+Zxid Tree::last_zxid() const {
+  return state_->last_zxid;
+}
+
+WallTime Tree::last_time() const {
+  return state_->last_time;
+}
+
+std::size_t Tree::znode_count() const {
+  return state_->znode_count;
+}
+
+std::size_t Tree::ephemeral_count() const {
+  return state_->ephemeral_count;
+}
+
+std::int64_t Tree::approximate_data_size() const {
+  return state_->data_size;
+}
+
+std::size_t Tree::memory_bytes() const {
+  return state_->znodes.bytes() + state_->index.bytes() + state_->acls.bytes();
+}
+
+std::uint64_t Tree::digest() const {
+  return state_->znode_digest + state_->session_digest +
+         clock_term(state_->last_zxid, state_->last_time, state_->switches);
+}
+
+std::uint64_t Tree::recompute_digest() const {
+  const TreeState& state = *state_;
+  std::uint64_t sum = clock_term(state.last_zxid, state.last_time, state.switches);
+  for (SlotNumber slot = state.root; slot != no_slot; slot = state.next_in_subtree(slot, state.root)) {
+    sum += state.terms_of(slot, state.key_of(slot));
+  }
+  state.sessions.for_each([&](const Session& session) { sum += session_term(session); });
+  return sum;
+}
+
+}  // namespace quorate::tree
