@@ -1,0 +1,1 @@
+"""Random request scripts, played on two servers in step, and judged."""
