@@ -7,33 +7,39 @@
 // anything else behind an unanswered write waits, and so does what follows it. So a session reads its own writes
 //
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/prng.hpp"
+#include "replica/front_stats.hpp"
 #include "replica/mailbox.hpp"
 #include "tree/tree.hpp"
 #include "tree/watch_table.hpp"
 #include "wire/command.hpp"
-#include "wire/requests.hpp"
+#include "wire/opcodes.hpp"
 
 namespace quorate::replica {
 
 // A write on its way to the replica. Views are valid until Front::clear_submissions().
 struct Submission {
   wire::CommandKind kind{};
-  ConnectionRef connection;
+  ConnectionRef connection{};
   SessionId session{};
   std::uint32_t generation = 0;
-  tree::CredentialsView credentials;
+  tree::CredentialsView credentials{};
   std::int32_t xid = 0;
   wire::Opcode opcode{};
   ByteView request;
   bool with_read_only_flag = false;  // create_session, resume_session: the reply's form.
+  std::uint64_t ordinal = 0;         // How many writes of the connection came before it; for refused().
 };
 
 struct FrontConfig {
@@ -47,24 +53,33 @@ struct FrontConfig {
   std::size_t outstanding_max = 1000;           // globalOutstandingLimit (protocol 14.6)
   std::string super_digest;                     // DigestAuthenticationProvider.superDigest; empty: none.
   bool digest_enabled = true;
-  std::vector<std::string> enforced_schemes;  // enforce.auth.schemes; empty: off.
-  // ... further limits of protocol 14, as configuration offers them.
+  std::vector<std::string> enforced_schemes;         // enforce.auth.schemes; empty: off.
+  std::int64_t throttled_op_wait_ms = 0;             // A request that waited longer gets -127; 0: off (protocol 14.3).
+  std::int64_t large_request_threshold = -1;         // Frames above it are large; negative: off (protocol 14.4).
+  std::size_t large_request_bytes_max = 100U << 20;  // Large ones under way, all connections together.
+  std::int64_t connection_tokens = 0;                // Size of the token bucket for handshakes; 0: off (protocol 14.5).
+  std::int64_t connection_token_fill_ms = 1;         // How often it is filled ...
+  std::int64_t connection_token_fill_count = 1;      // ... and with how many.
 };
-
-// Counters that admin shows (operations 2.4, 2.6, 2.9).
-struct FrontStats;
 
 class Front {
  public:
+  // `tree` must stay where it is. The front reads it in serve() only. `prng` is the source of session passwords: the
+  // shell seeds it from the operating system's.
   Front(FrontConfig config, tree::Tree& tree, Prng prng);
+  ~Front();
+  Front(Front&&) noexcept;
+  Front& operator=(Front&&) noexcept;
 
   // The shell's reports. `peer_ip` is the address as text; `peer_port` for `cons`.
   ConnectionRef open(std::string_view peer_ip, std::uint16_t peer_port, MonoTime now);
+  // The bytes are copied. Submissions must have been cleared: they view what receive() moves.
   void receive(ConnectionRef connection, ByteView bytes, MonoTime now);
   void closed(ConnectionRef connection);                   // The socket is gone.
   void sent(ConnectionRef connection, std::size_t bytes);  // That much of outgoing() has left.
 
-  // Handles what waits: drains the mailbox first, then answers what can be answered, in slices. True if more is left.
+  // Handles what waits: drains (and clears) the mailbox first, then answers what can be answered, connection after
+  // connection in slices. True if more is left; then call again, after the turn's other work.
   bool serve(Mailbox& mail, MonoTime now);
   // Deadlines: handshakes, sessions without a leader.
   void tick(MonoTime now);
@@ -84,9 +99,13 @@ class Front {
   // Connections whose outgoing bytes or fate changed since the last take; each once.
   void take_actions(std::vector<Action>& into);
   [[nodiscard]] std::string_view outgoing(ConnectionRef connection) const;
-  [[nodiscard]] bool wants_input(ConnectionRef connection) const;  // False: back-pressure, do not read.
+  // False: back-pressure, do not read. A change is announced by an action.
+  [[nodiscard]] bool wants_input(ConnectionRef connection) const;
 
-  // Sessions heard of since the last take, with the time of the newest request.
+  // Sessions heard of since the last take, with the time of the newest request. Handed out at most every
+  // touch_report_ms, so that a busy connection costs one report and not one a turn; to be called every turn, and at
+  // least that often while nothing arrives.
+  static constexpr std::int64_t touch_report_ms = 50;
   struct Touch {
     SessionId session{};
     MonoTime at{};
@@ -104,6 +123,10 @@ class Front {
 
   [[nodiscard]] tree::WatchTable& watches();
   [[nodiscard]] const FrontStats& stats() const;
+  [[nodiscard]] const FrontConfig& config() const;
+  void reset_stats();             // srst
+  void reset_connection_stats();  // crst
+  void for_each_connection(const std::function<void(const ConnectionInfo&)>& visit) const;
 
  private:
   struct State;

@@ -32,12 +32,13 @@ struct MailItem {
     session_moved,     // `session` has a new `generation`: connections with an older one close.
   };
   Kind kind{};
-  ConnectionRef connection;
+  ConnectionRef connection{};
   SessionId session{};
   std::uint32_t generation = 0;
   std::int32_t timeout_ms = 0;
-  std::uint32_t offset = 0;  // Into Mailbox::bytes.
-  std::uint32_t length = 0;
+  Zxid zxid{};             // Of the reply's or event's header.
+  std::size_t offset = 0;  // Into Mailbox::bytes; several events may share what they say.
+  std::size_t length = 0;
 };
 
 struct Mailbox {

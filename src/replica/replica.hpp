@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "raft/core.hpp"
 #include "raft/types.hpp"
+#include "replica/expiry.hpp"
 #include "replica/front.hpp"
 #include "replica/mailbox.hpp"
 #include "tree/tree.hpp"
@@ -56,20 +57,39 @@ struct Output {
   bool start_snapshot = false;  // It is time: the shell calls begin_snapshot() when storage is ready.
 };
 
+// Figures that admin shows (operations 2.4, 2.9).
+struct ReplicaStats {
+  std::uint64_t proposals = 0;  // Commands proposed by this server.
+  std::int64_t proposal_bytes_last = -1;
+  std::int64_t proposal_bytes_min = -1;
+  std::int64_t proposal_bytes_max = -1;
+  std::uint64_t refused = 0;       // Submissions refused before they had a number.
+  std::uint64_t void_entries = 0;  // Entries without effect: another generation, a gap, a repetition.
+  std::uint64_t sessions_expired = 0;
+  std::uint64_t containers_deleted = 0;
+};
+
 class Replica {
  public:
   Replica(ReplicaConfig config, Restored restored, Prng prng);
+  ~Replica();
+  Replica(Replica&&) noexcept;
+  Replica& operator=(Replica&&) noexcept;
 
-  // Front 0, 1, ...: replies and events for it are posted into its mailbox; its watches are fired.
+  // Front 0, 1, ...: replies and events for it are posted into its mailbox; its watches are fired. Both outlive the
+  // replica's use of them.
   void attach(std::uint32_t front, Mailbox& mailbox, tree::WatchTable& watches);
 
-  // Gives the write a number in this server's stream; false: refused before it had one (core full, disk full, not yet
-  // serving) and the front answers -7.
+  // Gives the write a number in this server's stream; false: refused before it had one (too much under way, disk full,
+  // not yet serving) and the front answers -7 (Front::refused).
   [[nodiscard]] bool submit(std::uint32_t front, const Submission& submission);
+  // Reports must reach the replica within SessionExpiry::report_lag_ms of `at`, and before a tick of the same turn.
   void touch(SessionId session, MonoTime at);
+  // Moves time on, proposes what is due: expired sessions, containers. Once a turn, before take_output().
   void tick(MonoTime now, WallTime wall);
 
-  // Closes the turn's batch: everything submitted since becomes one proposal.
+  // Closes the turn's batch: everything submitted since becomes one proposal with one time. What the core refuses for
+  // now stays queued (design chapter 6).
   void take_output(Output& into);
   void persisted(raft::PersistToken token);
 
@@ -77,7 +97,7 @@ class Replica {
   // there is one, is held around this call.
   bool apply(std::size_t entries);
 
-  // client writes are refused, what shrinks the problem goes on.
+  // client writes are refused, what shrinks the problem goes on: resume, closeSession, expiry, cleaning.
   void set_disk_full(bool full);
 
   // Snapshots: header and state are those of the applied index now; items follow from step_snapshot().
@@ -92,6 +112,10 @@ class Replica {
   [[nodiscard]] const raft::Core& core() const;
   [[nodiscard]] Index applied() const;
   [[nodiscard]] Zxid zxid_of(Index index) const;
+  [[nodiscard]] const ReplicaStats& stats() const;
+  [[nodiscard]] const SessionExpiry& expiry() const;  // For `dump`.
+  // The clock of the log as of the last tick (design chapter 3).
+  [[nodiscard]] WallTime log_time() const;
 
  private:
   struct State;

@@ -1,0 +1,101 @@
+#include "replica/expiry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.hpp"
+
+namespace quorate::replica {
+
+SessionExpiry::SessionExpiry(std::int32_t tick_ms) : tick_us_(std::int64_t{tick_ms} * 1000) {
+  ensure(tick_ms > 0, "a tick takes time");
+}
+
+// Rounded up to the next multiple of a tick strictly greater than touch + timeout (protocol 8.2).
+std::int64_t SessionExpiry::bucket_of(const Lease& lease) const {
+  return raw(after_ms(lease.touched, lease.timeout_ms)) / tick_us_ + 1;
+}
+
+void SessionExpiry::schedule(SessionId session, Lease& lease, std::int64_t bucket) {
+  lease.bucket = bucket;
+  buckets_[bucket].push_back(session);
+}
+
+void SessionExpiry::set(SessionId session, std::int32_t timeout_ms, MonoTime at) {
+  const auto [found, is_new] = sessions_.try_emplace(session);
+  Lease& lease = found->second;
+  lease.touched = std::max(lease.touched, at);
+  lease.timeout_ms = timeout_ms;
+  lease.closing = false;
+  const std::int64_t bucket = bucket_of(lease);
+  if (is_new || bucket != lease.bucket) {
+    schedule(session, lease, bucket);
+  }
+}
+
+void SessionExpiry::remove(SessionId session) {
+  sessions_.erase(session);
+}
+
+void SessionExpiry::touch(SessionId session, MonoTime at) {
+  const auto found = sessions_.find(session);
+  if (found != sessions_.end() && found->second.touched < at) {
+    found->second.touched = at;
+  }
+}
+
+void SessionExpiry::restart(MonoTime at) {
+  std::vector<SessionId> reopened;
+  for (auto& [session, lease] : sessions_) {
+    lease.touched = std::max(lease.touched, at);
+    if (lease.closing) {
+      reopened.push_back(session);
+    }
+  }
+  std::ranges::sort(reopened);
+  std::ranges::for_each(reopened, [this](SessionId session) { not_closing(session); });
+}
+
+void SessionExpiry::take_expired(MonoTime now, std::vector<SessionId>& into) {
+  const std::int64_t due = raw(after_ms(now, -report_lag_ms)) / tick_us_;
+  while (!buckets_.empty() && buckets_.begin()->first <= due) {
+    const auto bucket = buckets_.extract(buckets_.begin());
+    for (const SessionId session : bucket.mapped()) {
+      const auto found = sessions_.find(session);
+      if (found == sessions_.end() || found->second.closing || found->second.bucket != bucket.key()) {
+        continue;
+      }
+      Lease& lease = found->second;
+      const std::int64_t wanted = bucket_of(lease);
+      if (wanted > due) {
+        schedule(session, lease, wanted);
+      } else {
+        lease.closing = true;
+        lease.bucket = 0;
+        into.push_back(session);
+      }
+    }
+  }
+}
+
+void SessionExpiry::not_closing(SessionId session) {
+  const auto found = sessions_.find(session);
+  if (found != sessions_.end() && found->second.closing) {
+    found->second.closing = false;
+    schedule(session, found->second, bucket_of(found->second));
+  }
+}
+
+void SessionExpiry::for_each_bucket(
+    const std::function<void(MonoTime expires, const std::vector<SessionId>&)>& visit) const {
+  std::map<std::int64_t, std::vector<SessionId>> view;
+  for (const auto& [session, lease] : sessions_) {
+    view[bucket_of(lease)].push_back(session);
+  }
+  for (auto& [bucket, members] : view) {
+    std::ranges::sort(members);
+    visit(MonoTime{bucket * tick_us_}, members);
+  }
+}
+
+}  // namespace quorate::replica

@@ -1,0 +1,148 @@
+#pragma once
+
+// What a Front is made of; private to this room. Spread by duty: front.cpp (the door), handshake.cpp,
+// mail.cpp (replies, events, closing), requests.cpp (frames, order, writes), reads.cpp, watches.cpp, auth.cpp.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/prng.hpp"
+#include "replica/connection.hpp"
+#include "replica/front.hpp"
+#include "replica/front_stats.hpp"
+#include "replica/mailbox.hpp"
+#include "replica/ring.hpp"
+#include "tree/status.hpp"
+#include "tree/tree.hpp"
+#include "tree/watch_table.hpp"
+#include "wire/opcodes.hpp"
+#include "wire/replies.hpp"
+#include "wire/requests.hpp"
+
+namespace quorate::replica {
+
+struct Front::State {
+  State(FrontConfig the_config, tree::Tree& the_tree, Prng prng);
+
+  // front.cpp
+  [[nodiscard]] Connection* find(ConnectionRef ref) const;
+  [[nodiscard]] tree::WatcherId watcher_of(const Connection& connection) const;
+  void drain(Mailbox& mail);
+  void deliver(const MailItem& item, ByteView bytes);
+  void deliver_event(const MailItem& item, ByteView bytes);
+  void deliver_reply(Connection& connection, const MailItem& item, ByteView bytes);
+  void answer_refused_ones(Connection& connection);
+  Unanswered pop_unanswered(Connection& connection);
+  void close_session_holder(SessionId session, std::optional<std::uint32_t> but_generation);
+  void begin_close(Connection& connection, bool abort = false);
+  void forget_unanswered(Connection& connection);
+  void release_session(Connection& connection);
+  void drop_watches_of_closed();
+  void recycle_slots();
+  void act(Connection& connection);
+  void make_ready(Connection& connection);
+  void release_paused();
+  [[nodiscard]] bool wants_input(const Connection& connection) const;
+  void update_wants_input(Connection& connection);
+  // Books what was appended to the output behind `before`, and bounds the output (S-203).
+  void queued_output(Connection& connection, std::size_t before);
+  void touch(Connection& connection);
+
+  // handshake.cpp
+  bool handle_admin_word(Connection& connection);
+  void handle_connect(Connection& connection, ByteView frame);
+  void submit_session(Connection& connection, const wire::ConnectRequest& request);
+  void refuse_session(Connection& connection);
+  bool take_connection_token();
+  [[nodiscard]] tree::Password make_password();
+  [[nodiscard]] std::int32_t negotiate(std::int32_t wanted_ms) const;
+  void connected(Connection& connection, const MailItem& item);
+  void drop_late_handshakes();
+
+  // requests.cpp
+  bool serve_ready();
+  std::size_t serve_connection(Connection& connection);
+  [[nodiscard]] bool may_go_on(Connection& connection);
+  // False: it waits for earlier ones to be answered; nothing has changed.
+  bool handle_frame(Connection& connection, ByteView frame);
+  bool handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,
+                    ByteView frame);
+  void handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
+                    ByteView body);
+  void dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode, ByteView body);
+  [[nodiscard]] bool waited_too_long(Connection& connection, std::size_t frame_bytes);
+  void answer_status(Connection& connection, std::int32_t xid, tree::Status status);
+  void malformed(Connection& connection);
+  void record_latency(Connection& connection, MonoTime received, bool is_write);
+
+  // reads.cpp: the body is decoded into `request`; each appends its reply to the connection's output.
+  void answer_read(Connection& connection, const wire::ReplyHeader& header, wire::Opcode opcode);
+  void answer_exists(Connection& connection, wire::ReplyHeader header);
+  void answer_data(Connection& connection, wire::ReplyHeader header);
+  void answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat);
+  void answer_acl(Connection& connection, wire::ReplyHeader header);
+  void answer_descendants(Connection& connection, wire::ReplyHeader header);
+  void answer_ephemerals(Connection& connection, const wire::ReplyHeader& header);
+  void answer_multi_read(Connection& connection, const wire::ReplyHeader& header);
+  void append_read_result(Connection& connection, wire::Writer& writer, const wire::ReadOperation& operation);
+
+  // watches.cpp
+  void answer_check_watches(Connection& connection, wire::ReplyHeader header, bool remove);
+  void answer_add_watch(Connection& connection, const wire::ReplyHeader& header);
+  void answer_set_watches(Connection& connection, const wire::ReplyHeader& header);
+  void catch_up_data(Connection& connection, const wire::SetWatchesRequest& wanted);
+  void catch_up_exist(Connection& connection, const wire::SetWatchesRequest& wanted);
+  void catch_up_child(Connection& connection, const wire::SetWatchesRequest& wanted);
+  void send_missed(Connection& connection, tree::EventType type, std::string_view path);
+
+  // auth.cpp
+  void handle_auth(Connection& connection, std::int32_t xid, ByteView body);
+  void handle_sasl(Connection& connection, std::int32_t xid, ByteView body);
+  bool add_digest(Connection& connection, ByteView secret);
+  void credentials_changed(Connection& connection);
+
+  FrontConfig config;
+  tree::Tree* tree;
+  tree::WatchTable watches;
+  FrontStats stats;
+  MonoTime now{};
+
+  std::vector<std::unique_ptr<Connection>> connections;  // By slot; the objects never move.
+  std::vector<std::uint32_t> free_slots;
+  std::vector<std::uint32_t> dead_slots;
+  std::unordered_map<SessionId, std::uint32_t> holders;  // The serving connection of a session; looked up only.
+  Ring<std::uint32_t> ready;
+  std::vector<std::uint32_t> paused;
+  std::vector<std::uint32_t> actions;
+  std::size_t large_bytes = 0;  // Of large requests under way (protocol 14.4).
+
+  std::vector<Submission> submissions;
+  std::vector<AdminRequest> admin_requests;
+
+  struct Fresh {
+    ConnectionRef connection;
+    MonoTime deadline{};
+  };
+  Ring<Fresh> fresh;  // In the order of their deadlines.
+
+  std::vector<std::uint32_t> touched;
+  std::vector<Touch> parting_touches;  // Of connections that have closed since.
+  MonoTime touches_taken{};
+
+  std::string password_secret;
+  std::uint64_t passwords_made = 0;
+  std::int64_t connection_tokens = 0;
+  MonoTime tokens_filled{};
+
+  wire::DecodeScratch decode_scratch;
+  wire::Request request;
+};
+
+}  // namespace quorate::replica

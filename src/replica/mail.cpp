@@ -1,0 +1,234 @@
+// What the replica tells the front's connections, and how connections end.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.hpp"
+#include "replica/front_state.hpp"
+#include "wire/replies.hpp"
+
+namespace quorate::replica {
+
+void Front::State::drain(Mailbox& mail) {
+  const ByteView bytes = mail.bytes;
+  for (const MailItem& item : mail.items) {
+    deliver(item, bytes.substr(item.offset, item.length));
+  }
+  mail.clear();
+  if (stats.outstanding < config.outstanding_max) {
+    release_paused();
+  }
+}
+
+void Front::State::deliver(const MailItem& item, ByteView bytes) {
+  switch (item.kind) {
+    case MailItem::Kind::event:
+      deliver_event(item, bytes);
+      return;
+    case MailItem::Kind::session_gone:
+      close_session_holder(item.session, std::nullopt);
+      return;
+    case MailItem::Kind::session_moved:
+      close_session_holder(item.session, item.generation);
+      return;
+    default:
+      break;
+  }
+  Connection* connection = find(item.connection);
+  if (connection == nullptr || connection->phase == Phase::closing) {
+    return;
+  }
+  switch (item.kind) {
+    case MailItem::Kind::reply:
+    case MailItem::Kind::reply_then_close:
+      deliver_reply(*connection, item, bytes);
+      break;
+    case MailItem::Kind::connected: {
+      const std::size_t before = connection->output.bytes().size();
+      connection->output.bytes().append(bytes);
+      connected(*connection, item);
+      queued_output(*connection, before);
+      break;
+    }
+    case MailItem::Kind::refused:
+      connection->output.bytes().append(bytes);
+      begin_close(*connection);
+      break;
+    default:
+      begin_close(*connection);  // Void: the session has moved.
+      break;
+  }
+}
+
+void Front::State::deliver_event(const MailItem& item, ByteView bytes) {
+  ensure(item.connection.slot < connections.size(), "only this front's connections watch in its table");
+  Connection& connection = *connections[item.connection.slot];
+  if (connection.phase != Phase::serving) {
+    return;
+  }
+  const std::size_t before = connection.output.bytes().size();
+  connection.output.bytes().append(bytes);
+  ++stats.events_sent;
+  queued_output(connection, before);
+}
+
+void Front::State::deliver_reply(Connection& connection, const MailItem& item, ByteView bytes) {
+  ensure(!connection.unanswered.empty(), "a reply answers a write");
+  const Unanswered write = pop_unanswered(connection);
+  ensure(!write.is_refused, "refused writes are answered here, in their turn");
+  const std::size_t before = connection.output.bytes().size();
+  connection.output.bytes().append(bytes);
+  connection.last_zxid = item.zxid;
+  record_latency(connection, write.received, true);
+  queued_output(connection, before);
+  if (item.kind == MailItem::Kind::reply_then_close) {
+    begin_close(connection);
+    return;
+  }
+  answer_refused_ones(connection);
+  if (!connection.input.empty()) {
+    make_ready(connection);
+  }
+}
+
+// -7 for writes that never got a number, each in its place among the replies.
+void Front::State::answer_refused_ones(Connection& connection) {
+  while (!connection.unanswered.empty() && connection.unanswered.front().is_refused) {
+    const Unanswered write = pop_unanswered(connection);
+    answer_status(connection, write.xid, tree::Status::operation_timeout);
+    if (!connection.input.empty()) {
+      make_ready(connection);
+    }
+  }
+}
+
+Unanswered Front::State::pop_unanswered(Connection& connection) {
+  const Unanswered write = connection.unanswered.pop_front();
+  ++connection.first_ordinal;
+  --stats.outstanding;
+  large_bytes -= write.large_bytes;
+  return write;
+}
+
+// The session is gone, or has moved to another generation: who holds it here loses the connection (protocol 8.4, 8.5).
+void Front::State::close_session_holder(SessionId session, std::optional<std::uint32_t> but_generation) {
+  const auto holder = holders.find(session);
+  if (holder == holders.end()) {
+    return;
+  }
+  Connection& connection = *connections[holder->second];
+  ensure(connection.session == session, "a holder holds its session");
+  if (!but_generation || connection.generation != *but_generation) {
+    begin_close(connection);
+  }
+}
+
+void Front::State::begin_close(Connection& connection, bool abort) {
+  connection.abort = connection.abort || abort;
+  if (connection.phase == Phase::closing) {
+    return;
+  }
+  forget_unanswered(connection);
+  release_session(connection);
+  connection.phase = Phase::closing;
+  connection.input = ByteQueue();
+  act(connection);
+}
+
+void Front::State::forget_unanswered(Connection& connection) {
+  while (!connection.unanswered.empty()) {
+    pop_unanswered(connection);
+  }
+  connection.unanswered.reset();
+}
+
+void Front::State::release_session(Connection& connection) {
+  const auto holder = holders.find(connection.session);
+  if (holder != holders.end() && holder->second == connection.self.slot) {
+    holders.erase(holder);
+  }
+}
+
+void Front::State::drop_watches_of_closed() {
+  for (const std::uint32_t slot : dead_slots) {
+    watches.drop(tree::WatcherId{slot});
+  }
+}
+
+// After the drain that follows the drop no event for the slot's last life can be on its way.
+void Front::State::recycle_slots() {
+  for (const std::uint32_t slot : dead_slots) {
+    connections[slot]->phase = Phase::free;
+    free_slots.push_back(slot);
+  }
+  dead_slots.clear();
+}
+
+void Front::State::act(Connection& connection) {
+  if (!connection.has_action) {
+    connection.has_action = true;
+    actions.push_back(connection.self.slot);
+  }
+}
+
+void Front::State::make_ready(Connection& connection) {
+  if (!connection.is_ready) {
+    connection.is_ready = true;
+    ready.push_back(connection.self.slot);
+  }
+}
+
+void Front::State::release_paused() {
+  for (const std::uint32_t slot : paused) {
+    Connection& connection = *connections[slot];
+    if (connection.is_paused) {
+      connection.is_paused = false;
+      make_ready(connection);
+    }
+  }
+  paused.clear();
+}
+
+bool Front::State::wants_input(const Connection& connection) const {
+  const bool understands = connection.phase == Phase::handshake || connection.phase == Phase::connecting ||
+                           connection.phase == Phase::serving;
+  const std::size_t input_bytes_max =
+      std::max(config.pipeline_bytes_max, config.frame_bytes_max + sizeof(std::int32_t));
+  const bool held_back = stats.outstanding >= config.outstanding_max && !connection.unanswered.empty();
+  return understands && !connection.input_closed && connection.input.size() < input_bytes_max &&
+         connection.output.size() <= config.outgoing_bytes_pause && !held_back;
+}
+
+void Front::State::update_wants_input(Connection& connection) {
+  const bool wants = wants_input(connection);
+  if (wants != connection.reported_wants_input) {
+    connection.reported_wants_input = wants;
+    act(connection);
+  }
+}
+
+void Front::State::queued_output(Connection& connection, std::size_t before) {
+  const std::size_t added = connection.output.bytes().size() - before;
+  ++connection.traffic.packets_sent;
+  ++stats.traffic.packets_sent;
+  const auto bytes = static_cast<std::int64_t>(added);
+  stats.reply_bytes_last = bytes;
+  stats.reply_bytes_min = stats.reply_bytes_min < 0 ? bytes : std::min(stats.reply_bytes_min, bytes);
+  stats.reply_bytes_max = std::max(stats.reply_bytes_max, bytes);
+  act(connection);
+  // A reader that does not read loses its connection; a single large reply to one that does is no reason (S-203).
+  if (connection.output.size() - added > config.outgoing_bytes_max) {
+    ++stats.slow_readers_closed;
+    begin_close(connection, true);
+  }
+}
+
+void Front::State::touch(Connection& connection) {
+  connection.touched = now;
+  if (!connection.is_touched) {
+    connection.is_touched = true;
+    touched.push_back(connection.self.slot);
+  }
+}
+
+}  // namespace quorate::replica

@@ -1,0 +1,228 @@
+// Reads, from the local tree (protocol 3.3 to 3.20). A watch is registered and its reply queued in one go, so that no
+// event can come between (protocol 2.4 rule 5).
+
+#include <functional>
+#include <string_view>
+#include <variant>
+
+#include "base/ensure.hpp"
+#include "replica/front_state.hpp"
+#include "wire/jute.hpp"
+#include "wire/replies.hpp"
+
+namespace quorate::replica {
+namespace {
+
+// The empty path is another name of the root in these requests (protocol 3.3).
+std::string_view named(std::string_view path) {
+  return path.empty() ? std::string_view("/") : path;
+}
+
+// A multi's result that is an error: its header, then the code once more (protocol 3.14).
+void write_error(wire::Writer& writer, tree::Status status) {
+  writer.write_int(static_cast<std::int32_t>(wire::Opcode::error));
+  writer.write_bool(false);
+  writer.write_int(static_cast<std::int32_t>(status));
+  writer.write_int(static_cast<std::int32_t>(status));
+}
+
+}  // namespace
+
+void Front::State::answer_read(Connection& connection, const wire::ReplyHeader& header, wire::Opcode opcode) {
+  switch (opcode) {
+    case wire::Opcode::get_data:
+      answer_data(connection, header);
+      break;
+    case wire::Opcode::exists:
+      answer_exists(connection, header);
+      break;
+    case wire::Opcode::get_children:
+      answer_children(connection, header, false);
+      break;
+    case wire::Opcode::get_children2:
+      answer_children(connection, header, true);
+      break;
+    case wire::Opcode::get_acl:
+      answer_acl(connection, header);
+      break;
+    case wire::Opcode::get_all_children_number:
+      answer_descendants(connection, header);
+      break;
+    case wire::Opcode::get_ephemerals:
+      answer_ephemerals(connection, header);
+      break;
+    case wire::Opcode::who_am_i:
+      wire::encode_who_am_i_reply(connection.output.bytes(), header, connection.credentials.view());
+      break;
+    case wire::Opcode::multi_read:
+      answer_multi_read(connection, header);
+      break;
+    default:
+      ensure(false, "the table of operations names every read");
+  }
+}
+
+void Front::State::answer_exists(Connection& connection, wire::ReplyHeader header) {
+  const auto& wanted = std::get<wire::PathWatchRequest>(request);
+  const std::string_view path = named(wanted.path);
+  std::string& out = connection.output.bytes();
+  if (path.find('\0') != std::string_view::npos) {
+    header.status = tree::Status::bad_arguments;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  const auto znode = tree->find(path);
+  if (znode && !tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+    header.status = tree::Status::no_auth;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (wanted.watch) {
+    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+  }
+  if (znode) {
+    wire::encode_stat_reply(out, header, znode->stat);
+  } else {
+    header.status = tree::Status::no_node;  // The watch stays: it waits for the znode (gotcha 9).
+    wire::encode_header_only(out, header);
+  }
+}
+
+void Front::State::answer_data(Connection& connection, wire::ReplyHeader header) {
+  const auto& wanted = std::get<wire::PathWatchRequest>(request);
+  const std::string_view path = named(wanted.path);
+  std::string& out = connection.output.bytes();
+  const auto znode = tree->find(path);
+  if (!znode) {
+    header.status = tree::Status::no_node;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+    header.status = tree::Status::no_auth;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (wanted.watch) {
+    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+  }
+  wire::encode_data_reply(out, header, znode->data, znode->stat);
+}
+
+void Front::State::answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat) {
+  const auto& wanted = std::get<wire::PathWatchRequest>(request);
+  const std::string_view path = named(wanted.path);
+  std::string& out = connection.output.bytes();
+  const auto znode = tree->find(path);
+  if (!znode) {
+    header.status = tree::Status::no_node;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+    header.status = tree::Status::no_auth;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (wanted.watch) {
+    watches.add(watcher_of(connection), path, tree::WatchKind::child);
+  }
+  wire::ListReply list(out, header);
+  tree->for_each_child(path, [&list](std::string_view name) { list.add(name); });
+  if (with_stat) {
+    list.finish(znode->stat);
+  } else {
+    list.finish();
+  }
+}
+
+void Front::State::answer_acl(Connection& connection, wire::ReplyHeader header) {
+  const std::string_view path = named(std::get<wire::PathRequest>(request).path);
+  std::string& out = connection.output.bytes();
+  const auto znode = tree->find(path);
+  const tree::CredentialsView credentials = connection.credentials.view();
+  if (!znode) {
+    header.status = tree::Status::no_node;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  const bool may_administer = tree->allows(znode->acl, tree::permission::admin, credentials);
+  if (!may_administer && !tree->allows(znode->acl, tree::permission::read, credentials)) {
+    header.status = tree::Status::no_auth;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  wire::encode_acl_reply(out, header, tree->acls().entries(znode->acl), znode->stat, !may_administer);
+}
+
+void Front::State::answer_descendants(Connection& connection, wire::ReplyHeader header) {
+  const std::string_view path = std::get<wire::PathRequest>(request).path;
+  std::string& out = connection.output.bytes();
+  const auto znode = tree->find(path);
+  if (!znode) {
+    header.status = tree::Status::no_node;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+    header.status = tree::Status::no_auth;
+    wire::encode_header_only(out, header);
+    return;
+  }
+  wire::encode_int_reply(out, header, static_cast<std::int32_t>(tree->count_descendants(path).value_or(0)));
+}
+
+// A plain string prefix, not one of components; blank means all (protocol 3.18, gotcha 45).
+void Front::State::answer_ephemerals(Connection& connection, const wire::ReplyHeader& header) {
+  const std::string_view prefix = std::get<wire::PathRequest>(request).path;
+  const bool is_blank = prefix.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos;
+  wire::ListReply list(connection.output.bytes(), header);
+  tree->for_each_ephemeral(connection.session, [&](std::string_view path) {
+    if (is_blank || path.starts_with(prefix)) {
+      list.add(path);
+    }
+  });
+  list.finish();
+}
+
+void Front::State::answer_multi_read(Connection& connection, const wire::ReplyHeader& header) {
+  const auto& wanted = std::get<wire::MultiReadRequest>(request);
+  wire::Writer writer(connection.output.bytes());
+  const std::size_t frame = writer.begin_frame();
+  writer.write_int(header.xid);
+  writer.write_long(raw(header.zxid));
+  writer.write_int(static_cast<std::int32_t>(header.status));
+  for (const wire::ReadOperation& operation : wanted.operations) {
+    append_read_result(connection, writer, operation);
+  }
+  writer.write_int(-1);
+  writer.write_bool(true);
+  writer.write_int(-1);
+  writer.end_frame(frame);
+}
+
+void Front::State::append_read_result(Connection& connection, wire::Writer& writer,
+                                      const wire::ReadOperation& operation) {
+  const std::string_view path = named(operation.path);
+  const auto znode = tree->find(path);
+  if (!znode) {
+    write_error(writer, tree::Status::no_node);
+    return;
+  }
+  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+    write_error(writer, tree::Status::no_auth);
+    return;
+  }
+  writer.write_int(static_cast<std::int32_t>(operation.opcode));
+  writer.write_bool(false);
+  writer.write_int(0);
+  if (operation.opcode == wire::Opcode::get_data) {
+    writer.write_buffer(znode->data);
+    wire::write_stat(writer, znode->stat);
+    return;
+  }
+  writer.write_int(znode->stat.num_children);
+  tree->for_each_child(path, [&writer](std::string_view name) { writer.write_string(name); });
+}
+
+}  // namespace quorate::replica

@@ -1,0 +1,349 @@
+#include "replica/replica.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/ensure.hpp"
+#include "replica/replica_state.hpp"
+
+namespace quorate::replica {
+namespace {
+
+constexpr std::int64_t snapshot_retry_ms = 10000;
+constexpr std::size_t command_overhead_bytes = 64;  // Ids and numbers around a request, at most.
+
+Blob encode_noop(const wire::TermStart& start) {
+  std::string bytes;
+  wire::encode_term_start(bytes, start);
+  return Blob::adopt(std::move(bytes));
+}
+
+// With the disk full only what shrinks the problem, or what clients need to keep what they have, goes on.
+bool goes_on_with_full_disk(const Submission& submission) {
+  return submission.kind == wire::CommandKind::resume_session ||
+         (submission.kind == wire::CommandKind::client_request && submission.opcode == wire::Opcode::close_session);
+}
+
+template <class T>
+void append_to(std::vector<T>& into, std::vector<T>& from) {
+  if (into.empty()) {
+    into.swap(from);
+  } else {
+    into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  }
+  from.clear();
+}
+
+}  // namespace
+
+Replica::State::State(ReplicaConfig the_config, Restored restored, Prng the_prng)
+    : config(std::move(the_config)),
+      zxid_base(restored.zxid_base),
+      cluster_high(restored.cluster_high),
+      cluster_low(restored.cluster_low),
+      configuration(restored.log.configuration),
+      tree(std::move(restored.tree)),
+      streams(std::move(restored.streams)),
+      prng(the_prng),
+      core(config.raft, std::move(restored.log), encode_noop(config.term_start), the_prng),
+      applied(core.log().start()),
+      clock_base(std::max(tree.last_time(), core.newest_time())),
+      log_time(clock_base),
+      expiry(config.tick_ms),
+      cleaner(config.container_check_ms, config.containers_per_minute_max) {
+  ensure(config.stream.server == config.raft.self, "a server's stream carries its own id");
+  tree.sessions().for_each([this](const tree::Session& session) { expiry.set(session.id, session.timeout_ms, now); });
+  draw_snapshot_thresholds();
+}
+
+Replica::Replica(ReplicaConfig config, Restored restored, Prng prng)
+    : state_(std::make_unique<State>(std::move(config), std::move(restored), prng)) {}
+Replica::~Replica() = default;
+Replica::Replica(Replica&&) noexcept = default;
+Replica& Replica::operator=(Replica&&) noexcept = default;
+
+void Replica::attach(std::uint32_t front, Mailbox& mailbox, tree::WatchTable& watches) {
+  ensure(front == state_->fronts.size(), "fronts are attached in the order of their numbers");
+  state_->fronts.push_back(Attached{.mailbox = &mailbox, .watches = &watches});
+  state_->tree.attach(watches);
+}
+
+bool Replica::State::has_room(std::size_t bytes) const {
+  const raft::Limits& limits = config.raft.limits;
+  const std::size_t waiting = queued.size() + arena_ends.size();
+  return waiting == 0 || (waiting < limits.uncommitted_entries_max &&
+                          queued_bytes + arena.size() + bytes <= limits.uncommitted_bytes_max);
+}
+
+bool Replica::submit(std::uint32_t front, const Submission& submission) {
+  ensure(front < state_->fronts.size(), "a submission comes from an attached front");
+  const bool admitted = state_->serving && (!state_->disk_full || goes_on_with_full_disk(submission)) &&
+                        state_->has_room(submission.request.size() + command_overhead_bytes);
+  if (!admitted) {
+    ++state_->stats.refused;
+    return false;
+  }
+  wire::Command command{.kind = submission.kind,
+                        .stream = state_->config.stream,
+                        .session = submission.session,
+                        .generation = submission.generation,
+                        .credentials = submission.credentials,
+                        .xid = submission.xid,
+                        .opcode = submission.opcode,
+                        .request = submission.request};
+  state_->enqueue(command, Origin{.front = front,
+                                  .connection = submission.connection,
+                                  .with_read_only_flag = submission.with_read_only_flag});
+  return true;
+}
+
+void Replica::State::enqueue(wire::Command& command, const Origin& origin) {
+  ++last_number;
+  command.number = last_number;
+  const std::size_t before = arena.size();
+  wire::encode_command(arena, command);
+  arena_ends.push_back(arena.size());
+  origins.push_back(origin);
+
+  const auto bytes = static_cast<std::int64_t>(arena.size() - before);
+  ++stats.proposals;
+  stats.proposal_bytes_last = bytes;
+  stats.proposal_bytes_min = stats.proposal_bytes_min < 0 ? bytes : std::min(stats.proposal_bytes_min, bytes);
+  stats.proposal_bytes_max = std::max(stats.proposal_bytes_max, bytes);
+}
+
+void Replica::State::propose() {
+  if (!arena_ends.empty()) {
+    const std::size_t capacity = arena.size();
+    const Blob turn = Blob::adopt(std::move(arena));
+    std::size_t start = 0;
+    for (const std::size_t end : arena_ends) {
+      queued.push_back(turn.slice(start, end - start));
+      start = end;
+    }
+    queued_bytes += start;
+    arena_ends.clear();
+    arena = std::string();
+    arena.reserve(capacity);  // The next turn's load is likely like this one's.
+  }
+  if (queued.empty()) {
+    return;
+  }
+  const Result<Index> first = core.propose(queued, log_time);
+  if (first) {
+    queued.clear();
+    queued_bytes = 0;
+  }
+}
+
+// Collects what the core has to say; durable parts wait for take_output(), committed entries for apply().
+void Replica::State::pull() {
+  if (!core.has_output()) {
+    return;
+  }
+  core.take_output(from_core);
+  if (from_core.hard_state) {
+    pulled.hard_state = from_core.hard_state;
+  }
+  if (from_core.token) {
+    pulled.token = from_core.token;  // The newest covers the older ones.
+  }
+  append_to(pulled.append, from_core.append);
+  if (next_to_apply == to_apply.size()) {
+    to_apply.clear();
+    next_to_apply = 0;
+  }
+  append_to(to_apply, from_core.apply);
+}
+
+void Replica::take_output(Output& into) {
+  state_->propose();
+  state_->pull();
+  raft::Output& pulled = state_->pulled;
+  into.hard_state = pulled.hard_state;
+  into.append.clear();
+  into.append.swap(pulled.append);
+  into.token = pulled.token;
+  pulled.clear();
+  into.commit_hint = state_->core.commit_index();
+  into.can_apply = state_->next_to_apply < state_->to_apply.size();
+  into.start_snapshot = state_->snapshot_is_due();
+}
+
+void Replica::persisted(raft::PersistToken token) {
+  state_->core.persisted(token);
+}
+
+bool Replica::apply(std::size_t entries) {
+  State& state = *state_;
+  state.pull();
+  const std::size_t end = std::min(state.to_apply.size(), state.next_to_apply + entries);
+  const bool was_serving = state.serving;
+  for (; state.next_to_apply < end; ++state.next_to_apply) {
+    state.apply_entry(state.to_apply[state.next_to_apply]);
+    state.to_apply[state.next_to_apply].command = Blob();
+  }
+  state.core.applied(state.applied.index);
+  if (state.serving && !was_serving) {
+    state.expiry.restart(state.now);  // a new leader gives every session its full timeout.
+  }
+  return state.next_to_apply < state.to_apply.size();
+}
+
+void Replica::touch(SessionId session, MonoTime at) {
+  state_->expiry.touch(session, at);
+}
+
+void Replica::tick(MonoTime now, WallTime wall) {
+  State& state = *state_;
+  ensure(!state.ticked || now >= state.now, "monotonic time does not go back");
+  if (!state.ticked) {
+    // Until now there was no time at all: what was heard of before was heard of now.
+    state.ticked = true;
+    state.clock_anchor = now;
+    state.expiry.restart(now);
+  }
+  state.now = now;
+  state.core.tick(now);
+  state.move_clock(wall);
+  if (state.serving) {
+    state.propose_expired();
+    state.propose_cleaning();
+  }
+}
+
+// max(wall clock, previous time + monotonic time since): never back, and not frozen by a clock that was once wrong
+// (design chapter 3, R-709).
+void Replica::State::move_clock(WallTime wall) {
+  const WallTime counted{raw(clock_base) + elapsed_us(clock_anchor, now) / 1000};
+  if (wall >= counted) {
+    clock_base = wall;
+    clock_anchor = now;
+  }
+  log_time = std::max(wall, counted);
+}
+
+void Replica::State::propose_expired() {
+  expired.clear();
+  expiry.take_expired(now, expired);
+  std::string decided;
+  wire::encode_term(decided, core.term());
+  for (const SessionId id : expired) {
+    const tree::Session* session = tree.sessions().find(id);
+    if (session == nullptr) {
+      expiry.remove(id);
+      continue;
+    }
+    if (!has_room(decided.size() + command_overhead_bytes)) {
+      expiry.not_closing(id);
+      continue;
+    }
+    // The generation fences it: a resume that the log has before it makes it void.
+    wire::Command command{.kind = wire::CommandKind::expire_session,
+                          .stream = config.stream,
+                          .session = id,
+                          .generation = session->generation,
+                          .credentials = {},
+                          .request = decided};
+    enqueue(command, Origin{});
+  }
+}
+
+void Replica::State::propose_cleaning() {
+  const std::size_t allowed = cleaner.allowance(now);
+  if (allowed == 0) {
+    return;
+  }
+  expendable.clear();
+  tree.find_expired(log_time, config.container_never_used_ms, allowed, expendable);
+  std::size_t proposed = 0;
+  for (const std::string& path : expendable) {
+    if (!has_room(path.size() + command_overhead_bytes)) {
+      break;
+    }
+    wire::Command command{
+        .kind = wire::CommandKind::delete_container, .stream = config.stream, .credentials = {}, .request = path};
+    enqueue(command, Origin{});
+    ++proposed;
+  }
+  cleaner.proposed(allowed, proposed);
+}
+
+void Replica::set_disk_full(bool full) {
+  state_->disk_full = full;
+}
+
+// From [half, whole], so that the servers of a cluster do not write theirs at the same time.
+void Replica::State::draw_snapshot_thresholds() {
+  const auto draw = [this](std::uint64_t whole) { return whole - prng.below(whole / 2 + 1); };
+  ensure(config.snapshot_entries > 0, "a snapshot after no entry would never end");
+  ensure(config.snapshot_log_bytes > 0, "a snapshot after no byte would never end");
+  snapshot_after_entries = draw(config.snapshot_entries);
+  snapshot_after_bytes = draw(config.snapshot_log_bytes);
+}
+
+bool Replica::State::snapshot_is_due() const {
+  return (entries_since_snapshot >= snapshot_after_entries || bytes_since_snapshot >= snapshot_after_bytes) &&
+         now >= snapshot_not_before && !tree.snapshot_running();
+}
+
+wire::SnapshotHeader Replica::begin_snapshot(std::function<void(const tree::SnapshotItem&)> write) {
+  State& state = *state_;
+  state.tree.begin_snapshot(std::move(write));
+  state.entries_since_snapshot = 0;
+  state.bytes_since_snapshot = 0;
+  state.draw_snapshot_thresholds();
+  return wire::SnapshotHeader{.cluster_high = state.cluster_high,
+                              .cluster_low = state.cluster_low,
+                              .point = state.applied,
+                              .zxid_base = state.zxid_base,
+                              .feature_level = state.config.term_start.feature_level,
+                              .configuration = state.configuration,
+                              .streams = state.streams.positions()};
+}
+
+bool Replica::step_snapshot(std::size_t items) {
+  return state_->tree.step_snapshot(items);
+}
+
+void Replica::abandon_snapshot() {
+  state_->tree.abandon_snapshot();
+  // It is still due, but what made it fail needs some time to go away.
+  state_->entries_since_snapshot = state_->snapshot_after_entries;
+  state_->snapshot_not_before = after_ms(state_->now, snapshot_retry_ms);
+}
+
+void Replica::snapshot_durable(raft::LogId point) {
+  state_->core.compacted(point);
+}
+
+bool Replica::is_serving() const {
+  return state_->serving;
+}
+tree::Tree& Replica::tree() {
+  return state_->tree;
+}
+const tree::Tree& Replica::tree() const {
+  return state_->tree;
+}
+const raft::Core& Replica::core() const {
+  return state_->core;
+}
+Index Replica::applied() const {
+  return state_->applied.index;
+}
+Zxid Replica::zxid_of(Index index) const {
+  return Zxid{raw(state_->zxid_base) + static_cast<std::int64_t>(raw(index))};
+}
+const ReplicaStats& Replica::stats() const {
+  return state_->stats;
+}
+const SessionExpiry& Replica::expiry() const {
+  return state_->expiry;
+}
+WallTime Replica::log_time() const {
+  return state_->log_time;
+}
+
+}  // namespace quorate::replica

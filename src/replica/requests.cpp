@@ -1,0 +1,268 @@
+// Frames become requests, in order (protocol 1.1, 2): writes in a row are under way together, anything else behind an
+// unanswered write waits, and what follows it waits too.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ensure.hpp"
+#include "replica/front_state.hpp"
+#include "wire/jute.hpp"
+#include "wire/replies.hpp"
+
+namespace quorate::replica {
+namespace {
+
+constexpr std::size_t length_bytes = 4;
+constexpr std::size_t slice_requests = 64;            // Of one connection, before others have their turn.
+constexpr std::size_t serve_requests_max = 1U << 14;  // Of one call: the shell's other work must not starve.
+
+}  // namespace
+
+bool Front::State::serve_ready() {
+  std::size_t served = 0;
+  while (!ready.empty() && served < serve_requests_max) {
+    Connection& connection = *connections[ready.pop_front()];
+    if (!std::exchange(connection.is_ready, false) || find(connection.self) == nullptr) {
+      continue;  // The slot changed hands since it was noted.
+    }
+    served += 1 + serve_connection(connection);
+    update_wants_input(connection);
+  }
+  return !ready.empty();
+}
+
+// Serves a slice of what the connection has sent; how many requests that were.
+std::size_t Front::State::serve_connection(Connection& connection) {
+  std::size_t served = 0;
+  while (may_go_on(connection)) {
+    if (served == slice_requests) {
+      make_ready(connection);
+      break;
+    }
+    const ByteView input = connection.input.view();
+    if (input.size() < length_bytes) {
+      break;
+    }
+    if (connection.phase == Phase::handshake && handle_admin_word(connection)) {
+      break;
+    }
+    const std::int32_t length = wire::Reader(input).read_int();
+    if (length < 0 || static_cast<std::size_t>(length) > config.frame_bytes_max) {
+      if (connection.unanswered.empty()) {
+        malformed(connection);
+      }
+      break;
+    }
+    const auto frame_bytes = static_cast<std::size_t>(length);
+    if (input.size() - length_bytes < frame_bytes ||
+        !handle_frame(connection, input.substr(length_bytes, frame_bytes))) {
+      break;
+    }
+    ++served;
+    ++connection.traffic.packets_received;
+    ++stats.traffic.packets_received;
+    if (connection.phase == Phase::closing) {
+      break;
+    }
+    connection.input.consume(length_bytes + frame_bytes);
+    connection.input_consumed += length_bytes + frame_bytes;
+  }
+  return served;
+}
+
+bool Front::State::may_go_on(Connection& connection) {
+  const bool understands = connection.phase == Phase::serving || connection.phase == Phase::handshake;
+  if (!understands || connection.input_closed || connection.output.size() > config.outgoing_bytes_pause) {
+    return false;
+  }
+  // Protocol 14.6: a connection without anything under way may always go on.
+  if (stats.outstanding >= config.outstanding_max && !connection.unanswered.empty()) {
+    if (!std::exchange(connection.is_paused, true)) {
+      paused.push_back(connection.self.slot);
+    }
+    return false;
+  }
+  return true;
+}
+
+bool Front::State::handle_frame(Connection& connection, ByteView frame) {
+  if (connection.phase == Phase::handshake) {
+    handle_connect(connection, frame);
+    return true;
+  }
+  const auto header = wire::decode_header(frame);
+  const wire::OpcodeInfo* info = header ? wire::find_opcode(header->type) : nullptr;
+  const bool is_write = info != nullptr && info->op_class == wire::OpClass::write && info->from_client &&
+                        info->opcode != wire::Opcode::reconfig && connection.is_authenticated;
+  if (is_write && handle_write(connection, *header, *info, frame)) {
+    return true;
+  }
+  if (!connection.unanswered.empty()) {
+    return false;
+  }
+  if (!header) {
+    malformed(connection);
+    return true;
+  }
+  handle_local(connection, *header, info, frame.substr(wire::request_header_bytes));
+  return true;
+}
+
+// False: it is no write after all, but an error to be answered here, in its turn. What does not decode never becomes
+// an entry (design chapter 3).
+bool Front::State::handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,
+                                ByteView frame) {
+  const ByteView body = frame.substr(wire::request_header_bytes);
+  if (config.throttled_op_wait_ms > 0 && info.opcode != wire::Opcode::close_session &&
+      waited_too_long(connection, frame.size())) {
+    return false;
+  }
+  if (wire::decode_request(info.opcode, body, decode_scratch, request) != tree::Status::ok) {
+    return false;
+  }
+  const bool is_large =
+      config.large_request_threshold >= 0 && frame.size() > static_cast<std::size_t>(config.large_request_threshold);
+  if (is_large && large_bytes + frame.size() > config.large_request_bytes_max) {
+    ++stats.large_requests_rejected;  // Protocol 14.4.
+    begin_close(connection);
+    return true;
+  }
+  const std::size_t counted = is_large ? frame.size() : 0;
+  large_bytes += counted;
+  ++stats.outstanding;
+  submissions.push_back(Submission{.kind = wire::CommandKind::client_request,
+                                   .connection = connection.self,
+                                   .session = connection.session,
+                                   .generation = connection.generation,
+                                   .credentials = connection.credentials.view(),
+                                   .xid = header.xid,
+                                   .opcode = info.opcode,
+                                   .request = body,
+                                   .ordinal = connection.first_ordinal + connection.unanswered.size()});
+  connection.unanswered.push_back(Unanswered{
+      .received = connection.received, .xid = header.xid, .large_bytes = static_cast<std::uint32_t>(counted)});
+  connection.last_operation = info.short_name;
+  connection.last_xid = header.xid;
+  connection.input_closed = info.opcode == wire::Opcode::close_session;
+  return true;
+}
+
+// Everything that is answered without the log. Nothing of the connection is under way.
+void Front::State::handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
+                                ByteView body) {
+  ensure(connection.unanswered.empty(), "replies leave in the order of the requests (protocol 2.4)");
+  const wire::Opcode opcode = info == nullptr ? wire::Opcode::error : info->opcode;
+  connection.last_operation = info == nullptr ? "NA" : info->short_name;
+  connection.last_xid = header.xid;
+  if (opcode == wire::Opcode::auth) {
+    handle_auth(connection, header.xid, body);
+    return;
+  }
+  if (opcode == wire::Opcode::sasl) {
+    handle_sasl(connection, header.xid, body);
+    return;
+  }
+  const std::size_t before = connection.output.bytes().size();
+  if (!connection.is_authenticated) {
+    wire::encode_header_only(connection.output.bytes(),
+                             {.xid = header.xid, .status = tree::Status::session_closed_require_auth});
+    queued_output(connection, before);
+    begin_close(connection);
+    return;
+  }
+  const bool may_be_throttled = config.throttled_op_wait_ms > 0 && opcode != wire::Opcode::ping;
+  if (may_be_throttled && waited_too_long(connection, wire::request_header_bytes + body.size())) {
+    ++stats.operations_throttled;
+    answer_status(connection, header.xid, tree::Status::throttled);
+    return;
+  }
+  if (info == nullptr || !info->from_client) {
+    wire::encode_header_only(connection.output.bytes(),
+                             {.xid = header.xid, .zxid = Zxid{-1}, .status = tree::Status::unimplemented});
+    queued_output(connection, before);
+    malformed(connection);
+    return;
+  }
+  dispatch(connection, header, opcode, body);
+  connection.last_zxid = tree->last_zxid();
+  record_latency(connection, connection.received, false);
+  queued_output(connection, before);
+}
+
+// Appends the reply of a request that is answered here.
+void Front::State::dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode,
+                            ByteView body) {
+  std::string& out = connection.output.bytes();
+  wire::ReplyHeader reply{.xid = header.xid, .zxid = tree->last_zxid()};
+  reply.status = wire::decode_request(opcode, body, decode_scratch, request);
+  if (reply.status != tree::Status::ok) {
+    wire::encode_header_only(out, reply);
+    return;
+  }
+  switch (opcode) {
+    case wire::Opcode::ping:
+      reply.xid = wire::ping_xid;
+      wire::encode_header_only(out, reply);
+      break;
+    case wire::Opcode::sync:
+      // Everything that was ever acknowledged is applied here: the leader of one voter is this server, and earlier
+      // writes of this connection have been answered. So order alone is the barrier (protocol 10).
+      wire::encode_string_reply(out, reply, std::get<wire::PathRequest>(request).path, true);
+      break;
+    case wire::Opcode::check_watches:
+      answer_check_watches(connection, reply, false);
+      break;
+    case wire::Opcode::remove_watches:
+      answer_check_watches(connection, reply, true);
+      break;
+    case wire::Opcode::add_watch:
+      answer_add_watch(connection, reply);
+      break;
+    case wire::Opcode::set_watches:
+    case wire::Opcode::set_watches2:
+      answer_set_watches(connection, reply);
+      break;
+    case wire::Opcode::reconfig:
+      reply.status = tree->switches().reconfig_enabled ? tree::Status::unimplemented : tree::Status::reconfig_disabled;
+      wire::encode_header_only(out, reply);
+      break;
+    default:
+      answer_read(connection, reply, opcode);
+      break;
+  }
+}
+
+// Protocol 14.3. Of the request of `frame_bytes` that stands first in the input.
+bool Front::State::waited_too_long(Connection& connection, std::size_t frame_bytes) {
+  const std::uint64_t end = connection.input_consumed + length_bytes + frame_bytes;
+  while (connection.arrivals.size() > 1 && connection.arrivals.front().end < end) {
+    connection.arrivals.pop_front();
+  }
+  return !connection.arrivals.empty() &&
+         elapsed_us(connection.arrivals.front().at, now) > config.throttled_op_wait_ms * 1000;
+}
+
+void Front::State::answer_status(Connection& connection, std::int32_t xid, tree::Status status) {
+  const std::size_t before = connection.output.bytes().size();
+  wire::encode_header_only(connection.output.bytes(), {.xid = xid, .zxid = tree->last_zxid(), .status = status});
+  queued_output(connection, before);
+}
+
+void Front::State::malformed(Connection& connection) {
+  ++stats.malformed_closed;
+  begin_close(connection);
+}
+
+void Front::State::record_latency(Connection& connection, MonoTime received, bool is_write) {
+  const std::int64_t latency = std::max<std::int64_t>(0, elapsed_us(received, now));
+  Histogram& histogram = is_write ? stats.write_latency_us : stats.read_latency_us;
+  histogram.record(static_cast<std::uint64_t>(latency));
+  connection.last_reply = now;
+  connection.last_latency_us = latency;
+  connection.latency_min_us = connection.latency_count == 0 ? latency : std::min(connection.latency_min_us, latency);
+  connection.latency_max_us = std::max(connection.latency_max_us, latency);
+  connection.latency_sum_us += latency;
+  ++connection.latency_count;
+}
+
+}  // namespace quorate::replica
