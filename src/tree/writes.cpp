@@ -164,7 +164,8 @@ OperationResult TreeState::remove(const ApplyContext& context, const Delete& ope
   if (!has_slash_and_no_nul(operation.path) || is_protected(operation.path)) {
     return refused(Status::bad_arguments);
   }
-  const Located parent = find(written_parent(operation.path));
+  const std::string_view above = written_parent(operation.path);
+  const Located parent = find(above);
   if (parent.slot == no_slot) {
     return refused(Status::no_node);
   }
@@ -173,7 +174,9 @@ OperationResult TreeState::remove(const ApplyContext& context, const Delete& ope
   }
   const std::string_view name = name_of(operation.path);
   const std::uint64_t key = child_key(parent.key, name);
-  const SlotNumber slot = name.empty() ? no_slot : find_child(parent.slot, key, name);
+  // "/x/" and "//x" have parents, but no znode has such a path.
+  const bool possible = !name.empty() && above != "/";
+  const SlotNumber slot = possible ? find_child(parent.slot, key, name) : no_slot;
   if (slot == no_slot) {
     return refused(Status::no_node);
   }
