@@ -48,13 +48,14 @@ T get_little(const char* at) {
   return static_cast<T>(to_order(bits, std::endian::little));
 }
 
-// Appends `bytes` bytes that `fill(char*)` writes: one growth, nothing zeroed first.
+// Appends `bytes` bytes that `fill(char*)` writes: one growth, nothing zeroed first. (libstdc++ 12 hands the callback
+// the grown capacity in place of the size asked for, so its size is not used here or elsewhere.)
 template <class Fill>
 void append_filled(std::string& out, std::size_t bytes, Fill fill) {
   const std::size_t start = out.size();
-  out.resize_and_overwrite(start + bytes, [&](char* data, std::size_t size) {
+  out.resize_and_overwrite(start + bytes, [&](char* data, std::size_t) {
     fill(data + start);
-    return size;
+    return start + bytes;
   });
 }
 

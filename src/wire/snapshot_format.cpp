@@ -146,19 +146,18 @@ Result<std::pair<SnapshotHeader, std::size_t>> decode_snapshot_header(ByteView b
 void encode_block(std::string& out, ByteView items) {
   ensure(items.size() <= snapshot_block_raw_bytes_max, "a block is closed before it outgrows what readers take");
   const std::size_t start = out.size();
+  const std::size_t data_at = start + snapshot_block_header_bytes;
+  const std::size_t room = ZSTD_compressBound(items.size());
   std::uint32_t codec = codec_zstd;
-  out.resize_and_overwrite(start + snapshot_block_header_bytes + ZSTD_compressBound(items.size()),
-                           [&](char* data, std::size_t size) {
-                             char* const into = data + start + snapshot_block_header_bytes;
-                             std::size_t bytes = ZSTD_compress(into, static_cast<std::size_t>(data + size - into),
-                                                               items.data(), items.size(), compression_level);
-                             if (ZSTD_isError(bytes) != 0 || bytes >= items.size()) {
-                               codec = codec_stored;
-                               bytes = items.copy(into, items.size());
-                             }
-                             return start + snapshot_block_header_bytes + bytes;
-                           });
-  const std::size_t compressed = out.size() - start - snapshot_block_header_bytes;
+  out.resize_and_overwrite(data_at + room, [&](char* data, std::size_t) {
+    const std::size_t bytes = ZSTD_compress(data + data_at, room, items.data(), items.size(), compression_level);
+    if (ZSTD_isError(bytes) == 0 && bytes < items.size()) {
+      return data_at + bytes;
+    }
+    codec = codec_stored;
+    return data_at + items.copy(data + data_at, items.size());
+  });
+  const std::size_t compressed = out.size() - data_at;
   char* at = out.data() + start + block_checked_from;
   at = put_little(at, block_mark);
   at = put_little(at, static_cast<std::uint32_t>(items.size()));
@@ -240,8 +239,8 @@ Result<std::string> open_block(const BlockFrame& block) {
   }
   std::string items;
   std::size_t taken = 0;
-  items.resize_and_overwrite(block.raw_bytes, [&](char* data, std::size_t size) {
-    taken = ZSTD_decompress(data, size, block.compressed.data(), block.compressed.size());
+  items.resize_and_overwrite(block.raw_bytes, [&](char* data, std::size_t) {
+    taken = ZSTD_decompress(data, block.raw_bytes, block.compressed.data(), block.compressed.size());
     return ZSTD_isError(taken) != 0 ? std::size_t{0} : taken;
   });
   if (taken != block.raw_bytes) {
