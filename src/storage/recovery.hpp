@@ -4,13 +4,14 @@
 // not check. `quorate verify` and `quorate repair` are the same code (S-603).
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "raft/types.hpp"
 #include "storage/data_directory.hpp"
+#include "storage/snapshots.hpp"
 #include "storage/wal.hpp"
 #include "wire/snapshot_format.hpp"
 
@@ -19,29 +20,57 @@ namespace quorate::storage {
 // One thing found wrong, in words for the operator.
 struct Damage {
   enum class Kind : std::uint8_t {
-    torn_tail,
-    corrupt_record,
-    missing_segment,
-    gap,
-    bad_header,
-    bad_snapshot,
-    beyond_log
+    torn_tail,        // A write that a crash cut short; never acknowledged.
+    corrupt_record,   // A record that was durable does not check.
+    missing_segment,  // A file of the log is not there.
+    gap,              // Entries between the snapshot and the log are in neither.
+    bad_header,       // A segment's first block does not check, or belongs elsewhere.
+    bad_snapshot,     // A snapshot does not check.
+    beyond_log,       // The log says that more was committed than it holds.
   };
   Kind kind{};
+  // Acknowledged entries may be missing: the server does not start. False: nothing is lost.
+  bool stops_start = true;
   std::string file;
   std::uint64_t offset = 0;
   Index index{};            // The first entry that is affected, as far as known.
   std::string explanation;  // What it is, what it would cost, what to do.
+
+  friend bool operator==(const Damage&, const Damage&) = default;
 };
+[[nodiscard]] std::string_view name_of(Damage::Kind kind);
+[[nodiscard]] std::string describe(const Damage& damage);  // One line: file, offset, index, explanation.
 
 struct LogContents {
-  raft::Recovered recovered;   // Entries after `after` only.
-  std::vector<Damage> damage;  // A torn tail is damage that costs nothing; everything else stops the start.
+  raft::Recovered recovered;  // Entries after the snapshot's point only; what follows damage is left out.
+  Wal::Position position;     // Where the log continues, if damage does not forbid it.
+  std::vector<Damage> damage;
   std::uint64_t segments = 0;
   std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  Index last_seen{};  // The highest index that any valid record holds, behind damage too.
+  // Segments that lie behind damage: not part of what was read. Repair moves them away.
+  std::vector<std::uint64_t> cut_off;
 };
 
-// Loading in parallel takes the shell's threads: runs the tasks, returns when all are done (threads are not ours).
-using Executor = std::function<void(std::vector<std::function<void()>>&)>;
+struct RecoverOptions {
+  bool everything = false;  // For verify: segments and snapshots that a start does not need are read as well.
+};
+
+struct Recovery {
+  std::optional<SnapshotFile> snapshot;        // The one that was loaded.
+  std::optional<wire::SnapshotHeader> header;  // Its header.
+  LogContents log;
+  std::vector<Damage> damage;  // All of it: snapshots', then the log's.
+  std::uint64_t snapshots = 0;
+
+  // with damage that may have cost acknowledged entries nothing starts.
+  [[nodiscard]] bool may_start() const;
+};
+
+// Reads without changing anything; Wal::open(recovery.log.position) is the first write. Errors are what kept it from
+// reading (io, a newer format: unsupported); what it found wrong is in `damage`.
+Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
+                         const RecoverOptions& options = {});
 
 }  // namespace quorate::storage

@@ -2,25 +2,58 @@
 
 // Snapshot files: written beside service, verified, kept in twos.
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
 #include "raft/types.hpp"
 #include "storage/data_directory.hpp"
-#include "storage/recovery.hpp"
 #include "tree/snapshot.hpp"
 #include "wire/snapshot_format.hpp"
 
 namespace quorate::storage {
 
+// Loading in parallel takes the shell's threads: runs the tasks, returns when all are done (threads are not ours). An
+// empty Executor runs them one after the other.
+using Executor = std::function<void(std::vector<std::function<void()>>&)>;
+
+struct SnapshotFile {
+  std::string path;
+  Index index{};
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const SnapshotFile&, const SnapshotFile&) = default;
+};
+
+// The files that bear a snapshot's name, newest first. Whether they are whole is for load or verify to say.
+Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory);
+
+// Takes what a snapshot holds. Calls come one at a time and in the file's order, but from whichever of the executor's
+// threads is free.
+struct SnapshotSink {
+  std::function<void()> reset;  // Before the first item, and again if a damaged file's items have to be forgotten.
+  std::function<Result<void>(const tree::SnapshotItem&)> item;
+};
+
+// Reads the whole file and delivers its items; an error (corrupt: a block, the footer, the digest, or the sink's own)
+// may come after some of them. Blocks are decompressed beside the delivery of those before them.
+Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const SnapshotFile& file, const SnapshotSink& sink,
+                                           const Executor& executor);
+
+// The same checks without decompression: that all bytes are what was written.
+Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const SnapshotFile& file);
+
 // Takes items on the loop, compresses and writes blocks wherever the shell runs the jobs. Bounded: over `buffer_bytes`
 // is_full() asks the loop to let the jobs catch up (design chapter 7).
 class SnapshotWriter {
  public:
+  // Keeps a reference to `directory`.
   static Result<std::unique_ptr<SnapshotWriter>> begin(DataDirectory& directory, const wire::SnapshotHeader& header,
                                                        std::size_t buffer_bytes = 8U << 20);
   ~SnapshotWriter();  // Removes the temporary file of an unfinished snapshot.
@@ -31,7 +64,8 @@ class SnapshotWriter {
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool has_work() const;
   // One block, or the finish (footer, sync, rename, sync of the directory). Called by one thread at a time, which may
-  // be another than the one that adds. False when everything is on disk under its name.
+  // be another than the one that adds. False when everything is on disk under its name. After an error the snapshot is
+  // lost and the writer is to be destroyed; the server goes on (no_space: R-902).
   Result<bool> work();
 
  private:
@@ -40,10 +74,23 @@ class SnapshotWriter {
   std::unique_ptr<State> state_;
 };
 
-struct SnapshotFile {
-  std::string path;
-  raft::LogId point;
-  std::uint64_t bytes = 0;
+// Which snapshots are known to be whole, so that purging reads each file once.
+class SnapshotKeeper {
+ public:
+  explicit SnapshotKeeper(DataDirectory& directory) : directory_(&directory) {}
+
+  // This process wrote it or loaded it.
+  void trust(Index index) { trusted_.push_back(index); }
+
+  // Keeps the newest `retain` (at least 2) verified snapshots and removes what is older, damaged files among it; fewer
+  // verified ones: nothing goes (K-105). Returns the index that Wal::release() may take: the log is kept back to the
+  // older of the newest two verified snapshots, or whole (0) while there are not two. Reads files: for the
+  // background.
+  Result<Index> purge(std::size_t retain = 3);
+
+ private:
+  DataDirectory* directory_;
+  std::vector<Index> trusted_;
 };
 
 }  // namespace quorate::storage

@@ -5,16 +5,19 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/checksum.hpp"
 #include "base/ensure.hpp"
 #include "base/limits.hpp"
 #include "wire/batch.hpp"
 #include "wire/log_format.hpp"
+#include "wire/packing.hpp"
 
 namespace quorate::storage {
 namespace {
 
 // A segment that must be made while somebody waits is small; the spare job makes full ones.
 constexpr std::uint64_t hasty_segment_bytes = 4U << 20;
+constexpr std::uint64_t first_segment_bytes = 1U << 20;  // Of a start.
 // The reserve lets a start with a full disk begin the new segment that it needs.
 constexpr std::uint64_t reserve_bytes_max = 4U << 20;
 // bytes_since() is exact to this much log.
@@ -147,7 +150,17 @@ struct Wal::State {
   bool unproven = false;      // The newest record has content and no successor.
   bool dead = false;          // A write or sync failed.
 
-  [[nodiscard]] std::uint64_t next_generation() { return directory->identity().starts << 32 | ++counter; }
+  // Never the same twice in a directory, and not to be guessed by a client whose data lies in the log: what looks like
+  // a record inside a value does not check.
+  [[nodiscard]] std::uint64_t next_generation() {
+    const Identity& identity = directory->identity();
+    std::string life;
+    wire::Packer packer{life};
+    packer.write_fixed64(identity.incarnation_high);
+    packer.write_fixed64(identity.starts);
+    packer.write_fixed64(++counter);
+    return checksum(life, identity.incarnation_low);
+  }
   [[nodiscard]] std::string next_spare_path() {
     return directory->log_directory() + "/" + std::string{spare_prefix} +
            fmt::format("{}-{}", directory->identity().starts, ++counter);
@@ -197,20 +210,24 @@ Result<void> Wal::State::adopt_spares() {
   return {};
 }
 
-// A file of at least `bytes` for the segment that open() begins.
+// A file of at least `bytes` for the segment that open() begins. It is small, so that a start is short, and the spare
+// stays for the first rolling over.
 Result<Spare> Wal::State::take_file(std::uint64_t bytes) {
+  Spare made{next_spare_path(), std::max(bytes, std::min(config.segment_bytes, first_segment_bytes))};
+  auto done = prewrite(*directory, made.path, made.bytes);
+  if (done) {
+    return made;
+  }
+  if (done.error().code != ErrorCode::no_space) {
+    return std::unexpected(done.error());
+  }
+  low_on_space = true;
   if (!spares.empty() && spares.back().bytes >= bytes) {
     Spare spare = std::move(spares.back());
     spares.pop_back();
     return spare;
   }
-  Spare made{next_spare_path(), std::max(bytes, std::min(config.segment_bytes, hasty_segment_bytes))};
-  auto done = prewrite(*directory, made.path, made.bytes);
-  if (done) {
-    return made;
-  }
-  if (done.error().code == ErrorCode::no_space && reserve && reserve->bytes >= bytes) {
-    low_on_space = true;
+  if (reserve && reserve->bytes >= bytes) {
     Spare spare = std::move(*reserve);
     reserve.reset();
     return spare;
@@ -274,7 +291,6 @@ Wal::~Wal() = default;
 Result<std::unique_ptr<Wal>> Wal::open(DataDirectory& directory, WalConfig config, const Position& position) {
   ensure(config.segment_bytes >= 4 * wire::log_block_bytes && config.segment_bytes <= UINT32_MAX,
          "a segment holds a header and records, and offsets have 32 bits");
-  ensure(directory.identity().starts < UINT32_MAX, "start counters are half of a generation");
   config.segment_bytes = config.segment_bytes / wire::log_block_bytes * wire::log_block_bytes;
   std::unique_ptr<Wal> wal(new Wal);
   State& state = *wal->state_;
