@@ -63,6 +63,7 @@ class Generator:
         self.names = {}  # connection: name of the session on it, as far as known here
         self.loose = []  # names of sessions whose connection was dropped
         self.closed = []
+        self.alive = ["@/a", "@/s", "@/k"]  # Paths that probably exist: guessed, not asked.
         self.salt = self.random.randrange(1 << 30)
 
     def script(self):
@@ -169,7 +170,7 @@ class Generator:
                 continue
             requests.append(request)
         if self.random.random() < 0.2:
-            requests.append(dict(op="setACL", path=self.path(), acl=self.acl(), version=-1))
+            requests.append(self.set_acl(c))
         return requests
 
     @staticmethod
@@ -178,8 +179,11 @@ class Generator:
             entry[2] is None or entry[1] is None for o in request["of"] for entry in o.get("acl") or []
         )
 
-    def path(self, odd=0.08):
+    def path(self, odd=0.05):
         chance = self.random.random()
+        if self.alive and chance > 0.45:
+            return self.random.choice(self.alive)
+        chance /= 0.45
         if chance < odd:
             return self.random.choice(ODD)
         if chance < odd + 0.07:
@@ -241,6 +245,10 @@ class Generator:
         if path in QUOTA:  # Garbage in these nodes breaks real servers (protocol, Appendix B).
             op, flags = "create", 0
             data = self.random.choice(LIMITS) if path.endswith("limits") else ""
+        elif self.random.random() < 0.6:  # Mostly where there is nothing yet, below what there is.
+            path = self.random.choice([p for p in PLAIN if p not in self.alive] or PLAIN) if flags not in (2, 3, 6) else path
+        if path in PLAIN and path not in self.alive and flags not in (2, 3, 6):
+            self.alive.append(path)
         request = dict(op=op, path=path, data=data, acl=self.acl(), flags=flags)
         if op == "createTTL":
             # A TTL flag takes any ttl; another flag only with one that is refused: the negative one poisons real servers.
@@ -248,7 +256,10 @@ class Generator:
         return request
 
     def delete(self, c):
-        return dict(op="delete", path=self.path(), version=self.random.choice(VERSIONS))
+        path = self.path()
+        if path in self.alive and self.random.random() < 0.7:
+            self.alive.remove(path)
+        return dict(op="delete", path=path, version=self.random.choice(VERSIONS))
 
     def set_data(self, c):
         path = self.path()
@@ -318,7 +329,7 @@ class Generator:
         lists = {"standard": [[], [], []], "persistent": [[]], "recursive": [[]]}
         for _ in range(self.random.randrange(0, 6)):
             path = self.path(0.03)
-            if path:
+            if path and path.isprintable() and max(path) < "\ud800":  # An event would echo what strict UTF-8 cannot.
                 self.random.choice(lists[self.mode(c, path)]).append(path)
         full = self.random.random() < 0.5
         chosen = lists["standard"] + (lists["persistent"] + lists["recursive"] if full else [])
