@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "tree/state.hpp"
 #include "tree/tree.hpp"
@@ -19,13 +20,18 @@ std::optional<ZnodeView> Tree::find(std::string_view path) const {
       .data = state_->znodes.data(slot), .stat = state_->stat_of(slot), .acl = state_->znodes.at(slot).acl};
 }
 
-// Only hints: whatever stands under the key's tag is fetched, right or wrong.
-void Tree::prefetch(std::string_view path) const {
+PathHint Tree::prefetch(std::string_view path) const {
   std::uint64_t key = 0;
   if (!state_->key_of_path(path, key)) {
-    return;
+    key = state_->root_path_key;
   }
-  const SlotNumber slot = state_->index.find(key, [](SlotNumber) { return true; });
+  state_->index.prefetch(key);
+  return PathHint{key};
+}
+
+// Whatever stands under the hint's tag is fetched, right or wrong.
+void Tree::prefetch(PathHint hint) const {
+  const SlotNumber slot = state_->index.find(std::to_underlying(hint), [](SlotNumber) { return true; });
   if (slot != no_slot) {
     state_->znodes.prefetch(slot);
   }

@@ -50,6 +50,9 @@ struct ZnodeView {
   AclId acl{};
 };
 
+// Names a path towards prefetch() alone.
+enum class PathHint : std::uint64_t {};
+
 struct TreeState;  // tree/state.hpp, this room's own.
 
 class Tree {
@@ -89,8 +92,11 @@ class Tree {
 
   // Reads (any thread that holds the reader lock).
   [[nodiscard]] std::optional<ZnodeView> find(std::string_view path) const;
-  // Starts loading the memory that an operation on `path` will touch; for batches whose paths are known ahead.
-  void prefetch(std::string_view path) const;
+  // Start loading the memory that an operation on `path` will touch, for batches whose paths are known ahead: first
+  // prefetch(path) for each of them, then prefetch(hint) for each, then the operations. Only hints: any may be left
+  // out, and changes in between do no harm.
+  [[nodiscard]] PathHint prefetch(std::string_view path) const;
+  void prefetch(PathHint hint) const;
   // Calls visit with each child's name, in no particular order; the number of children, or nullopt without the znode.
   std::optional<std::size_t> for_each_child(std::string_view path,
                                             const std::function<void(std::string_view name)>& visit) const;
