@@ -9,6 +9,8 @@ class App;
 
 namespace quorate::cli {
 
+void add_serve(CLI::App& app, int& exit_code);
+void add_check_config(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 
 }  // namespace quorate::cli

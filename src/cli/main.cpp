@@ -1,16 +1,41 @@
+// quorate: one binary, a file for each command.
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
 
 #include "cli/commands.hpp"
+#include "server/exit_codes.hpp"
+#include "server/version.hpp"
 
-int main(int argc, char** argv) {
-  CLI::App app("Quorate: a coordination service that ZooKeeper clients work with unchanged", "quorate");
+namespace {
+
+int run(int count, char** arguments) {
+  CLI::App app{"Quorate: a coordination service that ZooKeeper clients work with unchanged", "quorate"};
+  app.set_version_flag("--version", "quorate " + std::string(quorate::server::version));
   app.require_subcommand(1);
   int exit_code = 0;
+  quorate::cli::add_serve(app, exit_code);
+  quorate::cli::add_check_config(app, exit_code);
   quorate::cli::add_bench(app, exit_code);
   try {
-    app.parse(argc, argv);
+    app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    app.exit(error);  // Prints the help, the version, or what is wrong.
+    return error.get_exit_code() == 0 ? 0 : static_cast<int>(quorate::server::ExitCode::invalid_config);
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  // The edge: libraries may throw, our code does not.
+  try {
+    return run(count, arguments);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "quorate: %s\n", error.what());
+    return static_cast<int>(quorate::server::ExitCode::unexpected);
+  }
 }

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -127,6 +128,7 @@ class Reader {
              std::string(setting.name) + " was already set at " + earlier->second.origin + "; the last one wins");
     }
     if (!is_well_formed(setting, value, origin)) {
+      malformed_.insert(setting.name);
       return;
     }
     values_[&setting] = Value{.text = value, .origin = origin};
@@ -336,10 +338,10 @@ class Reader {
   void fill_places() {
     Config& config = reading_.config;
     const bool from_file = input_.file_text.has_value();
-    if (from_file && find("dataDir") == nullptr) {
+    if (from_file && find("dataDir") == nullptr && !malformed_.contains("dataDir")) {
       report(Severity::error, input_.file_name, "dataDir is missing; add a line like dataDir=/var/lib/quorate");
     }
-    if (from_file && find("clientPort") == nullptr) {
+    if (from_file && find("clientPort") == nullptr && !malformed_.contains("clientPort")) {
       const Value* host = find("clientPortAddress");
       report(Severity::error, host != nullptr ? host->origin : input_.file_name,
              "clientPort is missing; add the line clientPort=2181");
@@ -384,6 +386,12 @@ class Reader {
     config.frame_bytes_max = static_cast<std::size_t>(number("jute.maxbuffer"));
     config.outstanding_max = static_cast<std::size_t>(number("globalOutstandingLimit"));
     config.keep_alive = is_true("clientTcpKeepAlive");
+    config.throttled_op_wait_ms = number("throttledOpWaitTime");
+    config.large_request_threshold = number("largeRequestThreshold");
+    config.large_request_bytes_max = static_cast<std::size_t>(number("largeRequestMaxBytes"));
+    config.connection_tokens = number("connectionMaxTokens");
+    config.connection_token_fill_ms = number("connectionTokenFillTime");
+    config.connection_token_fill_count = number("connectionTokenFillCount");
   }
 
   void fill_storage_and_tree() {
@@ -395,6 +403,7 @@ class Reader {
     }
     config.sync_warning_us = number("fsync.warningthresholdms") * 1000;
     config.snapshot_entries = static_cast<std::uint64_t>(std::max<std::int64_t>(number("snapCount"), 2));
+    config.snapshots_kept = static_cast<std::size_t>(std::max<std::int64_t>(number("autopurge.snapRetainCount"), 3));
     const std::int64_t volume = number("snapSizeLimitInKb");
     config.snapshot_log_bytes = volume <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(volume) * 1024;
     config.segment_bytes = static_cast<std::uint64_t>(number("preAllocSize")) * 1024;
@@ -455,6 +464,7 @@ class Reader {
   const ConfigInput& input_;
   ConfigReading reading_;
   std::map<const Setting*, Value> values_;
+  std::set<std::string_view> malformed_;  // Given, but unusable.
   std::map<std::uint64_t, std::pair<ServerLine, std::string>> servers_;
 };
 

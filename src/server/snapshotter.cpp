@@ -1,0 +1,143 @@
+#include "server/snapshotter.hpp"
+
+#include <fmt/format.h>
+#include <utility>
+#include <vector>
+
+#include "base/ensure.hpp"
+#include "net/clock.hpp"
+#include "server/logging.hpp"
+#include "wire/snapshot_format.hpp"
+
+namespace quorate::server {
+
+namespace {
+
+constexpr std::size_t items_a_step = 64;
+constexpr std::int64_t slice_us = 500;
+// After so many blocks the thread reports back, so that the loop learns that there is room.
+constexpr int blocks_a_job = 4;
+
+}  // namespace
+
+Snapshotter::Snapshotter(storage::DataDirectory& directory, replica::Replica& replica, Worker& writer, Inbox& inbox,
+                         std::size_t retain, std::optional<Index> trusted)
+    : directory_(directory), replica_(replica), worker_(writer), inbox_(inbox), retain_(retain), keeper_(directory) {
+  if (trusted) {
+    keeper_.trust(*trusted);
+  }
+}
+
+void Snapshotter::add(const tree::SnapshotItem& item) {
+  if (writer_) {
+    writer_->add(item);
+  } else if (running_) {
+    wire::encode_item(early_.emplace_back(), item);
+  }
+}
+
+void Snapshotter::begin(MonoTime now) {
+  if (running_) {
+    return;
+  }
+  running_ = true;
+  walking_ = true;
+  began_ = now;
+  const wire::SnapshotHeader header = replica_.begin_snapshot([this](const tree::SnapshotItem& item) { add(item); });
+  point_ = header.point;
+  Result<std::unique_ptr<storage::SnapshotWriter>> writer = storage::SnapshotWriter::begin(directory_, header);
+  if (!writer) {
+    give_up(writer.error());
+    return;
+  }
+  writer_ = std::move(*writer);
+  std::vector<tree::AclEntry> scratch;
+  tree::SnapshotItem item;
+  for (const std::string& bytes : std::exchange(early_, {})) {
+    ensure(wire::decode_item(bytes, scratch, item).has_value(), "what was encoded a moment ago decodes");
+    writer_->add(item);
+  }
+  log_debug(fmt::format("snapshot at index {} begins", raw(point_.index)));
+}
+
+bool Snapshotter::step(MonoTime now) {
+  if (!running_ || writer_ == nullptr) {
+    return false;
+  }
+  if (walking_ && !writer_->is_full()) {
+    walk(now);
+  }
+  hand_over();
+  return walking_ && !writer_->is_full();
+}
+
+void Snapshotter::walk(MonoTime now) {
+  const MonoTime end = after_us(now, slice_us);
+  bool done = false;
+  do {
+    done = replica_.step_snapshot(items_a_step);
+  } while (!done && !writer_->is_full() && net::monotonic_now() < end);
+  if (done) {
+    walking_ = false;
+    writer_->end();
+  }
+}
+
+void Snapshotter::hand_over() {
+  if (job_under_way_ || !writer_->has_work()) {
+    return;
+  }
+  job_under_way_ = true;
+  worker_.post([this] {
+    Job job;
+    for (int count = 0; count < blocks_a_job && job.more && *job.more && writer_->has_work(); ++count) {
+      job.more = writer_->work();
+    }
+    if (job.more && !*job.more) {
+      keeper_.trust(point_.index);
+      job.purged = keeper_.purge(retain_);
+    }
+    inbox_.post([this, job = std::move(job)]() mutable { took(std::move(job)); });
+  });
+}
+
+void Snapshotter::took(Job job) {
+  job_under_way_ = false;
+  if (!job.more) {
+    give_up(job.more.error());
+    return;
+  }
+  if (*job.more) {
+    return;
+  }
+  writer_.reset();
+  running_ = false;
+  ++stats_.taken;
+  stats_.last_ms = elapsed_us(began_, net::monotonic_now()) / 1000;
+  replica_.snapshot_durable(point_);
+  log_info(fmt::format("snapshot at index {} is on disk, after {} ms", raw(point_.index), stats_.last_ms));
+  if (!job.purged) {
+    return;
+  }
+  if (*job.purged) {
+    release_ = **job.purged;
+  } else {
+    log_warning(fmt::format("old snapshots and log segments stay for now: {}", job.purged->error().message));
+  }
+}
+
+void Snapshotter::give_up(const Error& error) {
+  replica_.abandon_snapshot();  // It becomes due again, after a while.
+  writer_.reset();
+  early_.clear();
+  running_ = false;
+  walking_ = false;
+  ++stats_.failed;
+  log_warning(fmt::format("a snapshot failed and is tried again later: {}", error.message));
+}
+
+std::optional<Index> Snapshotter::take_release() {
+  return std::exchange(release_, std::nullopt);
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,136 @@
+#include "server/start.hpp"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <utility>
+#include <vector>
+
+#include "base/ensure.hpp"
+#include "net/clock.hpp"
+#include "server/logging.hpp"
+#include "server/worker.hpp"
+#include "storage/recovery.hpp"
+#include "storage/snapshots.hpp"
+#include "tree/tree.hpp"
+
+namespace quorate::server {
+
+namespace {
+
+std::unexpected<StartFailure> failed(const Error& error) {
+  ExitCode code = ExitCode::data_directory;
+  if (error.code == ErrorCode::corrupt) {
+    code = ExitCode::damaged_data;
+  } else if (error.code == ErrorCode::unsupported) {
+    code = ExitCode::newer_format;
+  }
+  return std::unexpected(StartFailure{.code = code, .message = error.message});
+}
+
+Started<std::unique_ptr<storage::DataDirectory>> open_directory(const Config& config, storage::Disk& disk) {
+  if (!config.create_directories) {
+    for (const std::string* path : {&config.data_directory, &config.log_directory}) {
+      const Result<bool> exists = disk.exists(*path);
+      if (!exists || !*exists) {
+        return failed(
+            Error{ErrorCode::not_found, "the directory " + *path + " does not exist, and datadir.autocreate is false"});
+      }
+    }
+  }
+  const storage::Identity fresh{.cluster_high = true_random(),
+                                .cluster_low = true_random(),
+                                .node = config.node,
+                                .incarnation_high = true_random(),
+                                .incarnation_low = true_random()};
+  Result<storage::DataDirectory> directory = storage::DataDirectory::open(
+      disk, storage::Paths{.data = config.data_directory, .log = config.log_directory}, fresh);
+  if (!directory) {
+    return failed(directory.error());
+  }
+  return std::make_unique<storage::DataDirectory>(std::move(*directory));
+}
+
+void report_damage(const storage::Recovery& recovery) {
+  for (const storage::Damage& damage : recovery.damage) {
+    const std::string line = storage::describe(damage);
+    damage.stops_start ? log_error(line) : log_warning(line);
+  }
+}
+
+replica::Restored assemble(const storage::DataDirectory& directory, storage::Recovery& recovery, tree::Tree&& tree) {
+  const storage::Identity& identity = directory.identity();
+  replica::Restored restored{.log = std::move(recovery.log.recovered),
+                             .tree = std::move(tree),
+                             .streams = {},
+                             .cluster_high = identity.cluster_high,
+                             .cluster_low = identity.cluster_low};
+  if (recovery.header) {
+    restored.zxid_base = recovery.header->zxid_base;
+    restored.streams = recovery.header->streams;
+    restored.log.configuration = recovery.header->configuration;
+  }
+  if (restored.log.configuration.members.empty()) {
+    restored.log.configuration.members.push_back(raft::Member{.id = identity.node,
+                                                              .incarnation_high = identity.incarnation_high,
+                                                              .incarnation_low = identity.incarnation_low,
+                                                              .voter = true});
+  }
+  return restored;
+}
+
+}  // namespace
+
+std::uint64_t true_random() {
+  std::uint64_t value = 0;
+  ensure(::getrandom(&value, sizeof(value), 0) == static_cast<ssize_t>(sizeof(value)),
+         "the operating system has chance to give");
+  return value;
+}
+
+Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
+  const MonoTime start = net::monotonic_now();
+  Started<std::unique_ptr<storage::DataDirectory>> directory = open_directory(config, disk);
+  if (!directory) {
+    return std::unexpected(directory.error());
+  }
+  tree::Tree tree = tree::Tree::for_loading();
+  const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
+                                   .item = [&tree](const tree::SnapshotItem& item) { return tree.load(item); }};
+  Result<storage::Recovery> recovery = storage::recover(**directory, sink, run_in_parallel);
+  if (!recovery) {
+    return failed(recovery.error());
+  }
+  report_damage(*recovery);
+  if (!recovery->may_start()) {
+    return failed(Error{ErrorCode::corrupt,
+                        fmt::format("the data in {} is damaged (see above), and acknowledged writes may be missing; "
+                                    "restore a backup, or see what would be lost with: quorate verify {}",
+                                    config.data_directory, config.data_directory)});
+  }
+  if (recovery->header) {
+    if (Result<void> whole = tree.finish_loading(); !whole) {
+      return failed(whole.error());
+    }
+  } else {
+    tree = tree::Tree(0);  // The log's first entry brings the secret.
+  }
+  const storage::WalConfig wal_config{.segment_bytes = config.segment_bytes, .force_sync = config.force_sync};
+  Result<std::unique_ptr<storage::Wal>> wal = storage::Wal::open(**directory, wal_config, recovery->log.position);
+  if (!wal) {
+    return failed(wal.error());
+  }
+  log_info(fmt::format("data in {}: {} znodes from {}, then {} log entries, read in {} ms", config.data_directory,
+                       tree.znode_count(), recovery->snapshot ? recovery->snapshot->path : "no snapshot",
+                       recovery->log.recovered.entries.size(), elapsed_us(start, net::monotonic_now()) / 1000));
+  std::optional<Index> snapshot;
+  if (recovery->snapshot) {
+    snapshot = recovery->snapshot->index;
+  }
+  replica::Restored restored = assemble(**directory, *recovery, std::move(tree));
+  return OpenedData{.directory = std::move(*directory),
+                    .wal = std::move(*wal),
+                    .restored = std::move(restored),
+                    .snapshot = snapshot};
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,45 @@
+#pragma once
+
+// What a start does before there is a server: opens the data directory, reads snapshot and log back, and continues the
+// log. Refuses to start on damage that may have cost acknowledged writes.
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "replica/replica.hpp"
+#include "server/config.hpp"
+#include "server/exit_codes.hpp"
+#include "storage/data_directory.hpp"
+#include "storage/disk.hpp"
+#include "storage/wal.hpp"
+
+namespace quorate::server {
+
+struct StartFailure {
+  ExitCode code = ExitCode::unexpected;
+  std::string message;
+};
+
+template <class T>
+class [[nodiscard]] Started : public std::expected<T, StartFailure> {
+ public:
+  using std::expected<T, StartFailure>::expected;
+};
+
+struct OpenedData {
+  std::unique_ptr<storage::DataDirectory> directory;
+  std::unique_ptr<storage::Wal> wal;
+  replica::Restored restored;
+  std::optional<Index> snapshot;  // The one that was loaded.
+};
+
+Started<OpenedData> open_data(const Config& config, storage::Disk& disk);
+
+// 64 bits from the operating system's source.
+std::uint64_t true_random();
+
+}  // namespace quorate::server
