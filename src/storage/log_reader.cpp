@@ -24,11 +24,12 @@ constexpr std::string_view advice =
     "the "
     "other servers heal this one, or, without peers, cut the log here with `quorate repair`";
 
-Result<std::string> read_part(File& file, std::uint64_t offset, std::uint64_t bytes) {
+Result<std::string> read_part(File& file, std::uint64_t offset, std::size_t bytes) {
   std::string into;
   Result<std::size_t> got = std::size_t{0};
-  into.resize_and_overwrite(static_cast<std::size_t>(bytes), [&](char* data, std::size_t size) {
-    got = file.read(offset, std::span{data, size});
+  // libstdc++ 12 hands the callback the grown capacity, not the size that was asked for.
+  into.resize_and_overwrite(bytes, [&](char* data, std::size_t /*size*/) {
+    got = file.read(offset, std::span{data, bytes});
     return got ? *got : std::size_t{0};
   });
   if (!got) {

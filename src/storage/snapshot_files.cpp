@@ -82,8 +82,9 @@ Result<SnapshotReader> SnapshotReader::open(DataDirectory& directory, const Snap
 Result<std::string> SnapshotReader::read(std::uint64_t offset, std::size_t bytes) {
   std::string into;
   Result<std::size_t> got = std::size_t{0};
-  into.resize_and_overwrite(bytes, [&](char* data, std::size_t size) {
-    got = handle_->read(offset, std::span{data, size});
+  // libstdc++ 12 hands the callback the grown capacity, not the size that was asked for.
+  into.resize_and_overwrite(bytes, [&](char* data, std::size_t /*size*/) {
+    got = handle_->read(offset, std::span{data, bytes});
     return got ? *got : std::size_t{0};
   });
   if (!got) {
