@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -501,20 +502,20 @@ class Twins {
   void compare_events() {
     WatchEvents fired;
     table_.take_events(fired);
-    std::vector<ModelEvent> actual;
-    for (const WatchEvents::Event& event : fired.events) {
-      std::vector<ModelEvent> hearers;
-      for (const WatcherId watcher : fired.watchers_of(event)) {
-        hearers.push_back({std::to_underlying(watcher), event.type, std::string(fired.path_of(event)), event.zxid});
-      }
-      std::ranges::sort(hearers, {}, &ModelEvent::watcher);
-      actual.insert(actual.end(), hearers.begin(), hearers.end());
-    }
-    events += static_cast<int>(actual.size());
     // Per watcher: who hears a step first is nobody's promise.
-    std::ranges::stable_sort(actual, {}, &ModelEvent::watcher);
-    std::ranges::stable_sort(model_.events, {}, &ModelEvent::watcher);
-    EXPECT_EQ(actual, model_.events) << "at zxid " << raw(context_.zxid);
+    std::map<std::uint32_t, std::vector<ModelEvent>> actual;
+    for (const WatchEvents::Event& event : fired.events) {
+      for (const WatcherId watcher : fired.watchers_of(event)) {
+        const std::uint32_t number = std::to_underlying(watcher);
+        actual[number].push_back({number, event.type, std::string(fired.path_of(event)), event.zxid});
+        events += 1;
+      }
+    }
+    std::map<std::uint32_t, std::vector<ModelEvent>> expected;
+    for (const ModelEvent& event : model_.events) {
+      expected[event.watcher].push_back(event);
+    }
+    EXPECT_EQ(actual, expected) << "at zxid " << raw(context_.zxid);
     model_.events.clear();
   }
 

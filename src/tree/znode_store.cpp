@@ -30,7 +30,7 @@ SlotNumber ZnodeStore::allocate(std::string_view name, ByteView data) {
   if (name_outside) {
     znode.name_and_flags |= name_outside_flag;
     store_outside(slot, sizeof(Znode), put_outside(name));
-  } else {
+  } else if (!name.empty()) {
     std::memcpy(blocks_.address(slot) + sizeof(Znode), name.data(), name.size());
   }
   set_data(slot, data);
