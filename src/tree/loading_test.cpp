@@ -91,7 +91,7 @@ TEST_F(LoadingTest, refuses_what_does_not_hold_together) {  // I-303.
       {"wrong key", [](auto& items) { image(items, "c").parent = image(items, "a").slot; }},
       {"wrong key", [](auto& items) { image(items, "").key += 1; }},
       {"wrong key", [](auto& items) { std::get<StateImage>(items[0]).hash_secret += 1; }},
-      {"one slot", [](auto& items) { image(items, "c").slot = image(items, "b").slot; }},
+      {"one slot", [](auto& items) { image(items, "c").slot = image(items, "r").slot; }},
       {"two roots",
        [](auto& items) {
          items.push_back(image(items, ""));
