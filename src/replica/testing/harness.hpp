@@ -135,13 +135,14 @@ class Server {
   static constexpr NodeId id{1};
   static constexpr std::uint64_t secret = 42;
 
-  explicit Server(ServerOptions options = {})
+  explicit Server(const ServerOptions& options = {}) : Server(options, make_restored(options)) {}
+  Server(const ServerOptions& options, Restored restored)
       : now(options.now),
         wall(options.wall),
         durable(options.log),
         hard_state(options.hard_state),
         slow_(options.disk_is_slow),
-        replica(make_config(options), make_restored(options), Prng(7)),
+        replica(make_config(options), std::move(restored), Prng(7)),
         front(make_front(options), replica.tree(), Prng(11)) {
     replica.attach(0, mail, front.watches());
     const bool slow = std::exchange(slow_, false);

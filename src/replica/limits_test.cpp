@@ -1,0 +1,270 @@
+// Bounds, and what happens at them (protocol 14, S-2xx, R-317, R-902).
+
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "replica/testing/harness.hpp"
+
+namespace quorate::replica::testing {
+namespace {
+
+using wire::Opcode;
+
+TEST(Limits, a_reader_that_does_not_read_is_not_served_further) {  // S-203
+  ServerOptions options;
+  options.front.outgoing_bytes_pause = 10000;
+  Server server(options);
+  Client client = Client::with_session(server);
+  client.create("/a", std::string(1000, 'x'));
+  server.reads_output = false;
+  for (int i = 0; i < 100; ++i) {
+    client.post(Opcode::get_data, watch_body("/a"));
+  }
+  server.run();
+  const std::size_t queued = server.front.outgoing(client.connection()).size();
+  EXPECT_GT(queued, 10000U);
+  EXPECT_LT(queued, 12500U);
+  EXPECT_FALSE(server.front.wants_input(client.connection()));
+  server.reads_output = true;
+  client.post(Opcode::get_data, watch_body("/a"));  // Something to wake the harness with.
+  for (int i = 0; i < 20; ++i) {
+    server.front.sent(client.connection(), server.front.outgoing(client.connection()).size());
+    server.run();
+  }
+  EXPECT_TRUE(server.front.wants_input(client.connection()));
+  EXPECT_EQ(server.front.stats().traffic.packets_sent, 1U + 1 + 101);
+}
+
+TEST(Limits, a_reader_that_never_reads_its_events_is_cut_off) {  // F-601, S-203
+  ServerOptions options;
+  options.front.outgoing_bytes_max = 5000;
+  Server server(options);
+  Client slow = Client::with_session(server);
+  Client writer = Client::with_session(server);
+  slow.call(Opcode::add_watch, Body().text("/").number(1).bytes);
+  server.reads_output = false;
+  for (int i = 0; i < 200; ++i) {
+    writer.post(Opcode::create, create_body("/n" + std::to_string(i)));
+    server.run(1);
+    if (!slow.is_closed()) {
+      EXPECT_LT(server.front.outgoing(slow.connection()).size(), 5100U);
+    }
+    server.front.sent(writer.connection(), server.front.outgoing(writer.connection()).size());
+  }
+  EXPECT_TRUE(slow.is_closed());
+  EXPECT_TRUE(server.closed[slow.connection().slot]);  // Aborted.
+  EXPECT_FALSE(writer.is_closed());
+  EXPECT_EQ(server.front.stats().slow_readers_closed, 1U);
+}
+
+TEST(Limits, one_large_reply_is_no_reason_to_close) {
+  ServerOptions options;
+  options.front.outgoing_bytes_max = 5000;
+  Server server(options);
+  Client client = Client::with_session(server);
+  client.create("/a", std::string(100'000, 'x'));
+  EXPECT_EQ(client.call(Opcode::get_data, watch_body("/a")).body.size(), 4U + 100'000 + 68);
+}
+
+TEST(Limits, what_waits_unexecuted_is_bounded) {
+  ServerOptions options;
+  options.front.pipeline_bytes_max = 10000;
+  options.front.frame_bytes_max = 1000;
+  Server server(options);
+  Client client = Client::with_session(server);
+  server.set_disk_slow(true);
+  client.post(Opcode::create, create_body("/a"));
+  int sent = 0;
+  while (server.front.wants_input(client.connection()) && sent < 10000) {
+    client.post(Opcode::exists, watch_body("/a"));
+    ++sent;
+    server.turn();
+  }
+  EXPECT_LT(sent, 1000);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  EXPECT_TRUE(server.front.wants_input(client.connection()));
+  EXPECT_EQ(client.take_all().size(), static_cast<std::size_t>(sent) + 1);
+}
+
+TEST(Limits, over_the_outstanding_limit_only_idle_connections_go_on) {  // Protocol 14.6
+  ServerOptions options;
+  options.front.outstanding_max = 10;
+  Server server(options);
+  Client busy = Client::with_session(server);
+  Client idle = Client::with_session(server);
+  server.set_disk_slow(true);
+  for (int i = 0; i < 30; ++i) {
+    busy.post(Opcode::create, create_body("/n" + std::to_string(i)));
+  }
+  server.turn();
+  EXPECT_EQ(server.front.stats().outstanding, 10U);
+  EXPECT_FALSE(server.front.wants_input(busy.connection()));
+  EXPECT_TRUE(server.front.wants_input(idle.connection()));
+  idle.post(Opcode::create, create_body("/idle"));
+  server.turn();
+  EXPECT_EQ(server.front.stats().outstanding, 11U);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run(8);
+  EXPECT_EQ(busy.take_all().size(), 30U);
+  EXPECT_TRUE(server.front.wants_input(busy.connection()));
+  EXPECT_EQ(server.front.stats().outstanding, 0U);
+}
+
+TEST(Limits, a_request_that_waited_too_long_is_not_executed) {  // Protocol 14.3
+  ServerOptions options;
+  options.front.throttled_op_wait_ms = 500;
+  Server server(options);
+  Client client = Client::with_session(server, 40000);
+  server.set_disk_slow(true);
+  client.post(Opcode::create, create_body("/a"));
+  client.post(Opcode::exists, watch_body("/a"));
+  client.post(Opcode::create, create_body("/b"));
+  client.send(request_frame(-2, Opcode::ping));
+  server.turn();
+  server.advance_ms(501);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  const auto replies = client.take_all();
+  ASSERT_EQ(replies.size(), 4U);
+  EXPECT_EQ(replies[0].error, 0);
+  EXPECT_EQ(replies[1].error, -127);
+  EXPECT_EQ(replies[2].error, -127);
+  EXPECT_EQ(replies[3].error, 0);  // Never a ping.
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/b")).error, -101);
+}
+
+TEST(Limits, large_requests_under_way_are_bounded_together) {  // Protocol 14.4
+  ServerOptions options;
+  options.front.large_request_threshold = 1000;
+  options.front.large_request_bytes_max = 5000;
+  Server server(options);
+  Client first = Client::with_session(server);
+  Client second = Client::with_session(server);
+  server.set_disk_slow(true);
+  first.post(Opcode::create, create_body("/a", std::string(3000, 'x')));
+  second.post(Opcode::create, create_body("/small"));
+  second.post(Opcode::create, create_body("/b", std::string(3000, 'x')));
+  server.turn();
+  EXPECT_FALSE(first.is_closed());
+  EXPECT_TRUE(second.is_closed());
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  EXPECT_EQ(first.create("/c", std::string(3000, 'x')).error, 0);
+}
+
+TEST(Limits, a_full_disk_refuses_writes_before_they_have_a_number) {
+  Server server;
+  Client client = Client::with_session(server);
+  client.create("/a", "x");
+  const Index before = server.replica.applied();
+  server.replica.set_disk_full(true);
+  EXPECT_EQ(client.create("/b").error, -7);
+  EXPECT_EQ(client.call(Opcode::get_data, watch_body("/a")).error, 0);
+  EXPECT_EQ(server.replica.applied(), before);
+  // A new session is a write like any other; there is no error to answer it with.
+  Client newcomer(server);
+  newcomer.send(connect_frame(10000));
+  server.run();
+  EXPECT_TRUE(newcomer.is_closed());
+  // What clients have they may keep, and give up.
+  Client again(server);
+  again.send(connect_frame(10000, client.session.session, client.session.password));
+  server.run();
+  EXPECT_EQ(again.take_connected()->session, client.session.session);
+  EXPECT_EQ(again.call(Opcode::close_session).error, 0);
+  server.replica.set_disk_full(false);
+  Client third = Client::with_session(server);
+  EXPECT_EQ(third.create("/b").error, 0);
+}
+
+TEST(Limits, a_refusal_keeps_its_place_among_the_replies) {  // R-902, protocol 2.4 rule 1
+  Server server;
+  Client client = Client::with_session(server);
+  server.set_disk_slow(true);
+  const auto first = client.post(Opcode::create, create_body("/a"));
+  server.turn();
+  server.replica.set_disk_full(true);
+  const auto second = client.post(Opcode::create, create_body("/b"));
+  server.turn();
+  server.replica.set_disk_full(false);
+  const auto third = client.post(Opcode::create, create_body("/c"));
+  server.turn();
+  EXPECT_TRUE(client.take_all().empty());
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  const auto replies = client.take_all();
+  ASSERT_EQ(replies.size(), 3U);
+  EXPECT_EQ(replies[0].xid, first);
+  EXPECT_EQ(replies[1].xid, second);
+  EXPECT_EQ(replies[1].error, -7);
+  EXPECT_EQ(replies[2].xid, third);
+  EXPECT_EQ(replies[2].error, 0);
+}
+
+TEST(Limits, what_the_core_refuses_waits_and_what_the_queue_refuses_is_answered) {  // R-317, design chapter 6
+  ServerOptions options;
+  options.limits.uncommitted_entries_max = 4;
+  Server server(options);
+  Client client = Client::with_session(server);
+  server.set_disk_slow(true);
+  const auto post = [&](int number) { client.post(Opcode::create, create_body("/n" + std::to_string(number))); };
+  post(0);
+  post(1);
+  post(2);
+  server.turn();  // In the core.
+  post(3);
+  post(4);
+  server.turn();  // Too much for the core: queued.
+  for (int i = 5; i < 10; ++i) {
+    post(i);
+  }
+  server.turn();  // Only two more fit into the queue.
+  EXPECT_EQ(server.replica.stats().refused, 3U);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run(8);
+  const auto replies = client.take_all();
+  ASSERT_EQ(replies.size(), 10U);
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    EXPECT_EQ(replies[i].error, i < 7 ? 0 : -7) << i;
+  }
+}
+
+TEST(Limits, statistics_count_frames_and_connections) {
+  Server server;
+  Client client = Client::with_session(server);
+  client.create("/a");
+  client.call(Opcode::get_data, watch_body("/a"));
+  const FrontStats& stats = server.front.stats();
+  EXPECT_EQ(stats.connections, 1U);
+  EXPECT_EQ(stats.traffic.packets_received, 3U);
+  EXPECT_EQ(stats.traffic.packets_sent, 3U);
+  EXPECT_EQ(stats.write_latency_us.count(), 1U);
+  EXPECT_EQ(stats.read_latency_us.count(), 1U);
+  int visited = 0;
+  server.front.for_each_connection([&](const ConnectionInfo& info) {
+    ++visited;
+    EXPECT_EQ(info.ip, "10.0.0.1");
+    EXPECT_EQ(raw(info.session), client.session.session);
+    EXPECT_EQ(info.last_operation, "GETD");
+    EXPECT_EQ(info.last_xid, 2);
+    EXPECT_EQ(info.timeout_ms, 10000);
+    EXPECT_EQ(raw(info.last_zxid), raw(server.replica.zxid_of(server.replica.applied())));
+  });
+  EXPECT_EQ(visited, 1);
+  server.front.reset_stats();
+  EXPECT_EQ(stats.traffic.packets_received, 0U);
+  EXPECT_EQ(stats.connections, 1U);
+  client.hang_up();
+  EXPECT_EQ(stats.connections, 0U);
+}
+
+}  // namespace
+}  // namespace quorate::replica::testing
