@@ -120,7 +120,8 @@ class Unpacker {
   bool ok_ = true;
 };
 
-// Schemes take one byte in our formats: a code of this table, or 0 and the text. The codes are final.
+// Schemes take one byte in our formats: a code of one table, or 0 and the text. The codes are final. The text of a
+// scheme that has a code is read as well: a code that is added later must not make older files unreadable.
 void pack_scheme(Packer& packer, std::string_view scheme);
 [[nodiscard]] std::string_view unpack_scheme(Unpacker& unpacker);
 

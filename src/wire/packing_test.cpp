@@ -108,6 +108,11 @@ TEST(packing, scheme_codes_are_final) {
     EXPECT_EQ(unpack_scheme(unpacker), scheme);
     EXPECT_TRUE(unpacker.finished());
   }
+  const std::string spelt_out = testing::unhex(
+      "0002"
+      "6970");
+  Unpacker older(spelt_out);
+  EXPECT_EQ(unpack_scheme(older), "ip") << "as a version wrote it that had no code for it";
   Unpacker unknown("\x08");
   EXPECT_EQ(unpack_scheme(unknown), "");
   EXPECT_FALSE(unknown.ok());
