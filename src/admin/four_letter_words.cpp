@@ -101,10 +101,10 @@ std::size_t argument_bytes(Word word) {
   return word == Word::stmk ? 8 : 0;
 }
 
-Whitelist::Whitelist(std::span<const std::string> names, bool read_only_mode_enabled) {
+Whitelist::Whitelist(std::span<const std::string> configured, bool read_only_mode_enabled) {
   allowed_[static_cast<std::size_t>(Word::srvr)] = true;  // Stock scripts depend on it.
   allowed_[static_cast<std::size_t>(Word::isro)] = read_only_mode_enabled;
-  for (const std::string& name : names) {
+  for (const std::string& name : configured) {
     if (name == "*") {
       allowed_.fill(true);
     } else if (const std::optional<Word> word = recognise(name)) {

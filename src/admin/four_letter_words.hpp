@@ -52,7 +52,7 @@ inline constexpr std::size_t word_count = 18;
 // are ignored.
 class Whitelist {
  public:
-  Whitelist(std::span<const std::string> names, bool read_only_mode_enabled);
+  Whitelist(std::span<const std::string> configured, bool read_only_mode_enabled);
   [[nodiscard]] bool allows(Word word) const { return allowed_[static_cast<std::size_t>(word)]; }
 
  private:

@@ -40,7 +40,7 @@ Snapshot snapshot_from(std::string_view bytes) {
     snapshot.sessions.push_back({.id = SessionId{number}, .timeout_ms = 1, .expires = WallTime{number}});
     snapshot.connections.push_back({.peer = path, .session = std::nullopt, .expires = WallTime{number}});
     snapshot.digests.push_back({.zxid = Zxid{number}, .digest = static_cast<std::uint64_t>(number)});
-    number = number * 6 + 1;
+    number = static_cast<std::int64_t>((static_cast<std::uint64_t>(number) * 6) + 1);
   }
   return snapshot;
 }
