@@ -75,12 +75,12 @@ bool WatchRegistry::add(std::uint32_t watcher_id, std::string_view path_text, Wa
 }
 
 bool WatchRegistry::contains(std::uint32_t watcher, std::string_view path_text, WatchKind kind) const {
-  const std::uint32_t path = find_path(path_text, PathHasher::whole(path_text, secret_));
+  const std::uint32_t path = find_path(path_text, hash_of(path_text));
   return path != no_slot && find(watcher, path, kind) != no_slot;
 }
 
 bool WatchRegistry::erase(std::uint32_t watcher, std::string_view path_text, WatchKind kind) {
-  const std::uint32_t path = find_path(path_text, PathHasher::whole(path_text, secret_));
+  const std::uint32_t path = find_path(path_text, hash_of(path_text));
   const std::uint32_t slot = path == no_slot ? no_slot : find(watcher, path, kind);
   if (slot == no_slot) {
     return false;
@@ -138,6 +138,10 @@ void WatchRegistry::set_credentials(std::uint32_t id, CredentialsView credential
     copied->list.push_back({.scheme = scheme, .id = name});
   }
   watcher(id).credentials = std::move(copied);
+}
+
+std::uint64_t WatchRegistry::hash_of(std::string_view path) const {
+  return checksum(path, secret_);
 }
 
 std::uint32_t WatchRegistry::find_path(std::string_view path, std::uint64_t hash) const {
@@ -220,7 +224,7 @@ bool WatchRegistry::has_data(const Path& path) const {
 }
 
 std::uint32_t WatchRegistry::find_or_add_path(std::string_view text) {
-  const std::uint64_t hash = PathHasher::whole(text, secret_);
+  const std::uint64_t hash = hash_of(text);
   if (const std::uint32_t found = find_path(text, hash); found != no_slot) {
     return found;
   }
@@ -298,7 +302,7 @@ void WatchRegistry::count_in(std::uint32_t watcher, std::uint32_t path, WatchKin
   if (kind != WatchKind::persistent_recursive) {
     ++exact_;
   } else if (paths_[path].heads[index_of(kind)] == no_slot) {
-    recursive_.insert(paths_[path].hash, path);
+    recursive_.insert(PathHasher::whole(text_of(path), secret_), path);
   }
 }
 
@@ -316,7 +320,7 @@ void WatchRegistry::count_out(std::uint32_t watcher, std::uint32_t path, WatchKi
   if (kind != WatchKind::persistent_recursive) {
     --exact_;
   } else if (paths_[path].heads[index_of(kind)] == no_slot) {
-    recursive_.erase(paths_[path].hash, path);
+    recursive_.erase(PathHasher::whole(text_of(path), secret_), path);
   }
 }
 

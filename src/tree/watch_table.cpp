@@ -103,7 +103,7 @@ void WatchTable::fire(const Change& change, const AclTable& acls, bool skip_acl)
   const auto step_for = [&](EventType type, std::string_view path, AclId acl) {
     return Step{.type = type,
                 .path = path,
-                .hash = registry_->has_exact() ? PathHasher::whole(path, registry_->secret()) : 0,
+                .hash = registry_->has_exact() ? registry_->hash_of(path) : 0,
                 .zxid = change.zxid,
                 .number = ++steps_,
                 .acls = acls,
