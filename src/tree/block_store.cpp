@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/ensure.hpp"
+#include "tree/memory_advice.hpp"
 
 namespace quorate::tree {
 
@@ -56,6 +57,10 @@ SlotNumber BlockStore::allocate(std::size_t bytes) {
   }
   ensure(chunks_.size() < chunks_max, "256 GiB of znodes: memory budgets refuse long before");
   owned_.emplace_back(static_cast<char*>(::operator new(chunk_bytes, chunk_alignment)));
+  if (size_class.has_open) {
+    advise_memory(owned_.back().get(),
+                  chunk_bytes);  // A class that fills chunks is worth it; a first one may stay small.
+  }
   // The very first block of all would be slot 0, which names none.
   const std::uint32_t first = chunks_.empty() ? 1 : 0;
   chunks_.push_back({owned_.back().get(), static_cast<std::uint32_t>(rounded(bytes)), first + 1});

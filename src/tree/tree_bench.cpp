@@ -8,9 +8,11 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 #include "base/prng.hpp"
+#include "tree/memory_advice.hpp"
 #include "tree/tree.hpp"
 
 namespace quorate::tree {
@@ -64,6 +66,12 @@ struct Filled {
     return name;
   }
 };
+
+// As the server does it.
+void advise_huge_pages(void* start, std::size_t bytes) {
+  madvise(start, bytes, MADV_HUGEPAGE);
+}
+const bool advised = (set_memory_advice(advise_huge_pages), true);
 
 Filled& million() {
   static const auto filled = std::make_unique<Filled>(1'000'000);

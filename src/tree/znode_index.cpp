@@ -1,15 +1,42 @@
 #include "tree/znode_index.hpp"
 
 #include <bit>
+#include <new>
+#include <type_traits>
+#include <utility>
 
 #include "base/ensure.hpp"
+#include "tree/memory_advice.hpp"
 
 namespace quorate::tree {
 
+namespace {
+
+constexpr std::align_val_t slab_alignment{std::size_t{2} << 20};
+
+}  // namespace
+
+void ZnodeIndex::FreeSlab::operator()(char* base) const {
+  ::operator delete(base, slab_alignment);
+}
+
 ZnodeIndex::ZnodeIndex() {
-  segments_.push_back(std::make_unique<Segment>());
-  segments_.back()->depth = 0;  // Both halves of the directory share the one segment of an empty index.
-  directory_.assign(2, segments_.back().get());
+  Segment* only = new_segment();
+  only->depth = 0;  // Both halves of the directory share the one segment of an empty index.
+  directory_.assign(2, only);
+}
+
+ZnodeIndex::Segment* ZnodeIndex::new_segment() {
+  static_assert(std::is_trivially_destructible_v<Segment>);
+  const std::size_t place = segments_used_ % segments_a_slab;
+  if (place == 0) {
+    slabs_.emplace_back(static_cast<char*>(::operator new(slab_bytes, slab_alignment)));
+    if (slabs_.size() > 1) {
+      advise_memory(slabs_.back().get(), slab_bytes);
+    }
+  }
+  segments_used_ += 1;
+  return new (slabs_.back().get() + place * sizeof(Segment)) Segment{};
 }
 
 void ZnodeIndex::place(Segment& segment, Entry entry) {
@@ -72,8 +99,7 @@ void ZnodeIndex::split(std::uint32_t tag) {
     double_directory();
   }
   Segment& low = *directory_[tag >> (32 - depth_)];
-  segments_.push_back(std::make_unique<Segment>());
-  Segment& high = *segments_.back();
+  Segment& high = *new_segment();
   low.depth += 1;
   high.depth = low.depth;
   const std::uint32_t bit = 1U << (32 - low.depth);
@@ -102,18 +128,17 @@ void ZnodeIndex::reserve(std::size_t count) {
   }
   depth_ = static_cast<std::uint32_t>(std::bit_width(wanted) - 1);
   ensure(depth_ < depth_max, "the directory stays small beside its segments");
-  segments_.clear();
+  slabs_.clear();
+  segments_used_ = 0;
   directory_.clear();
   for (std::size_t i = 0; i < wanted; ++i) {
-    segments_.push_back(std::make_unique<Segment>());
-    segments_.back()->depth = depth_;
-    directory_.push_back(segments_.back().get());
+    directory_.push_back(new_segment());
+    directory_.back()->depth = depth_;
   }
 }
 
 std::size_t ZnodeIndex::bytes() const {
-  return segments_.size() * sizeof(Segment) + directory_.capacity() * sizeof(Segment*) +
-         segments_.capacity() * sizeof(Segment*);
+  return segments_used_ * sizeof(Segment) + directory_.capacity() * sizeof(Segment*);
 }
 
 }  // namespace quorate::tree

@@ -70,11 +70,19 @@ class ZnodeIndex {
   static std::uint32_t home_of(std::uint32_t tag) { return tag % segment_entries; }
 
   static void place(Segment& segment, Entry entry);
+  Segment* new_segment();
   void split(std::uint32_t tag);
   void double_directory();
 
   std::vector<Segment*> directory_;  // Two to the power of depth_.
-  std::vector<std::unique_ptr<Segment>> segments_;
+  // Segments live in slabs; the first is small, so that a small index is.
+  struct FreeSlab {
+    void operator()(char* base) const;
+  };
+  static constexpr std::size_t slab_bytes = std::size_t{2} << 20;
+  static constexpr std::size_t segments_a_slab = slab_bytes / sizeof(Segment);
+  std::vector<std::unique_ptr<char, FreeSlab>> slabs_;
+  std::size_t segments_used_ = 0;
   std::uint32_t depth_ = 1;
   std::size_t size_ = 0;
 };

@@ -130,13 +130,19 @@ SlotNumber ZnodeStore::live_at(std::size_t chunk, std::uint32_t position) const 
 }
 
 ZnodeStore::Outside ZnodeStore::put_outside(ByteView bytes) {
-  Outside outside{};
+  Outside outside;
   if (bytes.size() <= BlockStore::block_bytes_max) {
-    outside.slot = outside_.allocate(bytes.size());
-    outside.capacity = outside_.block_bytes(outside.slot);
+    outside.number = outside_.allocate(bytes.size());
+    outside.capacity = static_cast<std::uint32_t>(outside_.block_bytes(outside.number));
   } else {
-    outside.memory = static_cast<char*>(::operator new(bytes.size()));
-    outside.capacity = bytes.size();
+    if (large_free_.empty()) {
+      large_free_.push_back(static_cast<std::uint32_t>(large_.size()));
+      large_.emplace_back();
+    }
+    outside.number = large_free_.back();
+    large_free_.pop_back();
+    outside.capacity = static_cast<std::uint32_t>(bytes.size());
+    large_[outside.number] = std::make_unique_for_overwrite<char[]>(bytes.size());
     large_bytes_ += bytes.size();
   }
   std::memcpy(outside_bytes(outside), bytes.data(), bytes.size());
@@ -145,24 +151,27 @@ ZnodeStore::Outside ZnodeStore::put_outside(ByteView bytes) {
 
 void ZnodeStore::release_outside(const Outside& outside) {
   if (outside.capacity <= BlockStore::block_bytes_max) {
-    outside_.release(outside.slot);
+    outside_.release(outside.number);
   } else {
     large_bytes_ -= outside.capacity;
-    ::operator delete(outside.memory);
+    large_[outside.number].reset();
+    large_free_.push_back(outside.number);
   }
 }
 
 char* ZnodeStore::outside_bytes(const Outside& outside) {
-  return outside.capacity <= BlockStore::block_bytes_max ? outside_.address(outside.slot) : outside.memory;
+  return outside.capacity <= BlockStore::block_bytes_max ? outside_.address(outside.number)
+                                                         : large_[outside.number].get();
 }
 
 const char* ZnodeStore::outside_bytes(const Outside& outside) const {
-  return outside.capacity <= BlockStore::block_bytes_max ? outside_.address(outside.slot) : outside.memory;
+  return outside.capacity <= BlockStore::block_bytes_max ? outside_.address(outside.number)
+                                                         : large_[outside.number].get();
 }
 
 // References stand behind a name of any length, so they are copied, never pointed at.
 ZnodeStore::Outside ZnodeStore::load_outside(SlotNumber slot, std::size_t offset) const {
-  Outside outside{};
+  Outside outside;
   std::memcpy(&outside, blocks_.address(slot) + offset, sizeof(Outside));
   return outside;
 }

@@ -3,9 +3,9 @@
 // The memory of znodes. Header, name and small data are one block that never moves; data that outgrows it gets memory
 // of its own; what only some znodes have (children, an owner, a changed ACL) stands apart (design chapter 7).
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -104,13 +104,11 @@ class ZnodeStore {
   static constexpr std::size_t data_inside_max = 1024;
   static constexpr std::uint32_t extras_a_page = 1024;
 
-  // Where bytes are that do not stand in the znode's block: a block of `outside_`, or memory of their own.
+  // Where bytes are that do not stand in the znode's block: a block of `outside_` while `capacity` fits one, else
+  // memory of their own in `large_`.
   struct Outside {
-    union {
-      SlotNumber slot;
-      char* memory;
-    };
-    std::size_t capacity;
+    std::uint32_t number = 0;
+    std::uint32_t capacity = 0;
   };
   static_assert(sizeof(Znode) + sizeof(Outside) + name_inside_max + data_inside_max <= BlockStore::block_bytes_max);
 
@@ -127,7 +125,9 @@ class ZnodeStore {
   std::vector<std::unique_ptr<Extra[]>> extras_;
   std::uint32_t extras_used_ = 1;  // Number 0 is none.
   std::uint32_t extras_free_ = 0;  // Free ones, linked through list_next.
-  std::size_t large_bytes_ = 0;    // Memory of its own.
+  std::deque<std::unique_ptr<char[]>> large_;
+  std::vector<std::uint32_t> large_free_;
+  std::size_t large_bytes_ = 0;
 };
 
 }  // namespace quorate::tree
