@@ -1,6 +1,5 @@
 #include "wire/batch.hpp"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -137,7 +136,7 @@ void encode_batch(std::string& out, std::span<const raft::Entry> entries) {
     for (const raft::Entry& entry : entries) {
       at = put_varint(at, entry.command.size());
       *at++ = static_cast<char>(entry.kind);
-      at = std::ranges::copy(entry.command.view(), at).out;
+      at = put_bytes(at, entry.command.view());
     }
     put_little(start + checksum_at, sum_of({start, batch_header_bytes + payload}));
   });

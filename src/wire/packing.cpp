@@ -56,21 +56,6 @@ void Packer::write_nullable(ByteView bytes) {
   out_.append(bytes);
 }
 
-ByteView Unpacker::read_raw(std::size_t length) {
-  if (!ok_ || length > remaining()) {
-    ok_ = false;
-    return empty_bytes;
-  }
-  const ByteView part = bytes_.substr(position_, length);
-  position_ += length;
-  return length == 0 ? empty_bytes : part;
-}
-
-std::uint8_t Unpacker::read_byte() {
-  const ByteView part = read_raw(1);
-  return ok_ ? static_cast<std::uint8_t>(part[0]) : std::uint8_t{0};
-}
-
 std::uint32_t Unpacker::read_fixed32() {
   const ByteView part = read_raw(sizeof(std::uint32_t));
   return ok_ ? get_little<std::uint32_t>(part.data()) : 0;
@@ -81,7 +66,7 @@ std::uint64_t Unpacker::read_fixed64() {
   return ok_ ? get_little<std::uint64_t>(part.data()) : 0;
 }
 
-std::uint64_t Unpacker::read_varint() {
+std::uint64_t Unpacker::read_long_varint() {
   const std::size_t limit = ok_ ? std::min(remaining(), varint_bytes_max) : 0;
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < limit; ++i) {
@@ -101,15 +86,6 @@ std::uint64_t Unpacker::read_varint() {
   return 0;
 }
 
-std::uint64_t Unpacker::read_varint_up_to(std::uint64_t limit) {
-  const std::uint64_t value = read_varint();
-  if (value > limit) {
-    ok_ = false;
-    return 0;
-  }
-  return value;
-}
-
 std::int32_t Unpacker::read_zigzag32() {
   const std::int64_t value = read_zigzag();
   if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max()) {
@@ -117,10 +93,6 @@ std::int32_t Unpacker::read_zigzag32() {
     return 0;
   }
   return static_cast<std::int32_t>(value);
-}
-
-ByteView Unpacker::read_sized() {
-  return read_raw(read_varint_up_to(remaining()));
 }
 
 ByteView Unpacker::read_nullable() {

@@ -35,6 +35,12 @@ char* put_little(char* at, T value) {
   std::memcpy(at, &bits, sizeof bits);
   return at + sizeof bits;
 }
+inline char* put_bytes(char* at, ByteView bytes) {
+  if (!bytes.empty()) {  // A null view has no source to copy from.
+    std::memcpy(at, bytes.data(), bytes.size());
+  }
+  return at + bytes.size();
+}
 template <std::integral T>
 T get_big(const char* at) {
   std::make_unsigned_t<T> bits;
@@ -98,7 +104,17 @@ class Unpacker {
   std::uint8_t read_byte();
   std::uint32_t read_fixed32();
   std::uint64_t read_fixed64();
-  std::uint64_t read_varint();
+  // Most numbers take one byte.
+  std::uint64_t read_varint() {
+    if (ok_ && position_ < bytes_.size()) [[likely]] {
+      const auto byte = static_cast<std::uint8_t>(bytes_[position_]);
+      if (byte < 0x80) [[likely]] {
+        ++position_;
+        return byte;
+      }
+    }
+    return read_long_varint();
+  }
   std::uint64_t read_varint_up_to(std::uint64_t limit);
   std::int64_t read_zigzag() { return unzigzag(read_varint()); }
   std::int32_t read_zigzag32();
@@ -115,10 +131,40 @@ class Unpacker {
   [[nodiscard]] bool finished() const { return ok_ && remaining() == 0; }
 
  private:
+  std::uint64_t read_long_varint();
+
   ByteView bytes_;
   std::size_t position_ = 0;
   bool ok_ = true;
 };
+
+inline ByteView Unpacker::read_raw(std::size_t length) {
+  if (!ok_ || length > remaining()) [[unlikely]] {
+    ok_ = false;
+    return empty_bytes;
+  }
+  const ByteView part(bytes_.data() + position_, length);
+  position_ += length;
+  return length == 0 ? empty_bytes : part;
+}
+
+inline std::uint8_t Unpacker::read_byte() {
+  const ByteView part = read_raw(1);
+  return ok_ ? static_cast<std::uint8_t>(part[0]) : std::uint8_t{0};
+}
+
+inline std::uint64_t Unpacker::read_varint_up_to(std::uint64_t limit) {
+  const std::uint64_t value = read_varint();
+  if (value > limit) [[unlikely]] {
+    ok_ = false;
+    return 0;
+  }
+  return value;
+}
+
+inline ByteView Unpacker::read_sized() {
+  return read_raw(read_varint_up_to(remaining()));
+}
 
 // Schemes take one byte in our formats: a code of one table, or 0 and the text. The codes are final. The text of a
 // scheme that has a code is read as well: a code that is added later must not make older files unreadable.

@@ -30,10 +30,6 @@ char* put_frame_start(char* at, const ReplyHeader& header, std::size_t body_byte
   return put_header(put_big(at, static_cast<std::int32_t>(header_bytes + body_bytes)), header);
 }
 
-char* put_bytes(char* at, ByteView bytes) {
-  return std::ranges::copy(bytes, at).out;
-}
-
 char* put_stat(char* at, const tree::Stat& stat) {
   at = put_big(at, raw(stat.czxid));
   at = put_big(at, raw(stat.mzxid));
