@@ -178,7 +178,9 @@ class Loader {
       return corrupt("a znode has an unknown ACL");
     }
     state_.acls.retain(znode.acl);
-    if (znode.czxid > znode.mzxid || znode.mzxid > state_.last_zxid) {
+    const Extra* extra = state_.znodes.find_extra(loaded.slot);
+    const Zxid pzxid = extra == nullptr ? znode.czxid : extra->pzxid;
+    if (znode.czxid > znode.mzxid || znode.mzxid > state_.last_zxid || pzxid > state_.last_zxid) {
       return corrupt("a znode is newer than the snapshot");
     }
     if (loaded.slot == state_.root) {
@@ -213,6 +215,7 @@ class Loader {
     }
     family.first_child = loaded.slot;
     family.child_count += 1;
+    family.below_bytes += state_.znodes.data_length(loaded.slot);  // The children's own; the rest comes from below.
     return adopt_owner(loaded.slot);
   }
 
@@ -261,6 +264,7 @@ class Loader {
       if (slot != state_.root) {
         const SlotNumber parent = state_.znodes.at(slot).parent;
         state_.znodes.extra(parent).descendants += extra.descendants;
+        state_.znodes.extra(parent).below_bytes += extra.below_bytes;
         if (--waiting(parent) == 0) {
           ready.push_back(parent);
         }

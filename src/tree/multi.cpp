@@ -66,7 +66,7 @@ void TreeState::undo(Undo& entry) {
       znodes.extra(entry.parent).pzxid = entry.zxid;
       break;
     case Undo::Kind::data: {
-      znodes.set_data(entry.slot, entry.null_data ? null_bytes : ByteView(entry.text));
+      exchange_data(entry.slot, entry.null_data ? null_bytes : ByteView(entry.text));
       Znode& znode = znodes.at(entry.slot);
       znode.mzxid = entry.zxid;
       znode.mtime = entry.mtime;

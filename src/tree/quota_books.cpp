@@ -115,7 +115,8 @@ void TreeState::count_into_stats(std::string_view subject) {
   QuotaText text(0, 0);
   if (top.slot != no_slot) {
     const Extra* family = znodes.find_extra(top.slot);
-    text.add(1 + (family == nullptr ? 0 : std::int64_t{family->descendants}), subtree_bytes(top.slot));
+    text.add(1 + (family == nullptr ? 0 : std::int64_t{family->descendants}),
+             znodes.data_length(top.slot) + (family == nullptr ? 0 : family->below_bytes));
   }
   const Located stats = find(book_path(subject == "/" ? std::string_view{} : subject, quota_stats_name));
   ensure(stats.slot != no_slot, "it was created a moment ago");
@@ -160,14 +161,6 @@ SlotNumber TreeState::next_in_subtree(SlotNumber slot, SlotNumber top) const {
     slot = znode.parent;
   }
   return no_slot;
-}
-
-std::int64_t TreeState::subtree_bytes(SlotNumber top) const {
-  std::int64_t bytes = 0;
-  for (SlotNumber slot = top; slot != no_slot; slot = next_in_subtree(slot, top)) {
-    bytes += znodes.data_length(slot);
-  }
-  return bytes;
 }
 
 void TreeState::rebuild_quota_roots() {

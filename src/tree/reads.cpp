@@ -95,7 +95,9 @@ std::int64_t Tree::approximate_data_size() const {
 }
 
 std::size_t Tree::memory_bytes() const {
-  return state_->znodes.bytes() + state_->index.bytes() + state_->acls.bytes();
+  constexpr std::size_t session_bytes = sizeof(Session) + 96;  // Both views' own parts, about.
+  return state_->znodes.bytes() + state_->index.bytes() + state_->acls.bytes() +
+         state_->sessions.size() * session_bytes;
 }
 
 std::uint64_t Tree::digest() const {

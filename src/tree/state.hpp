@@ -149,6 +149,8 @@ struct TreeState {
   void write_data(const Located& znode, ByteView data, Zxid zxid, WallTime time);
   void replace_acl(const Located& znode, AclId acl);
 
+  void count_below(SlotNumber parent, std::int32_t znodes_more, std::int64_t bytes_more);
+  void exchange_data(SlotNumber slot, ByteView data);
   void link(SlotNumber slot, std::uint64_t key, SlotNumber parent);
   void unlink(SlotNumber slot, std::uint64_t key);
   void enlist(SlotNumber slot, std::int64_t owner);
@@ -191,7 +193,6 @@ struct TreeState {
   void add_quota_root(std::string_view path);
   void remove_quota_root(std::string_view path);
   void rebuild_quota_roots();
-  [[nodiscard]] std::int64_t subtree_bytes(SlotNumber slot) const;
   // The next znode of a walk through the subtree of `top`, parents first; no_slot at the end.
   [[nodiscard]] SlotNumber next_in_subtree(SlotNumber slot, SlotNumber top) const;
 

@@ -77,6 +77,28 @@ std::uint64_t TreeState::terms_of(SlotNumber slot, std::uint64_t key) const {
   return stat_term_of(slot, key) + data_term(key, znodes.data(slot));
 }
 
+// Kept up the chain, whose znodes the lookup has just met: so nobody ever walks a subtree to count it.
+void TreeState::count_below(SlotNumber parent, std::int32_t znodes_more, std::int64_t bytes_more) {
+  for (SlotNumber at = parent;; at = znodes.at(at).parent) {
+    Extra& extra = znodes.extra(at);
+    extra.descendants += static_cast<std::uint32_t>(znodes_more);
+    extra.below_bytes += bytes_more;
+    if (at == root) {
+      return;
+    }
+  }
+}
+
+// The one place where a znode's data is exchanged: ancestors count its length.
+void TreeState::exchange_data(SlotNumber slot, ByteView data) {
+  const std::int64_t delta = static_cast<std::int64_t>(data.size()) - znodes.data_length(slot);
+  znodes.set_data(slot, data);
+  data_size += delta;
+  if (delta != 0 && slot != root) {
+    count_below(znodes.at(slot).parent, 0, delta);
+  }
+}
+
 void TreeState::link(SlotNumber slot, std::uint64_t key, SlotNumber parent) {
   Znode& znode = znodes.at(slot);
   Extra& family = znodes.extra(parent);
@@ -88,12 +110,7 @@ void TreeState::link(SlotNumber slot, std::uint64_t key, SlotNumber parent) {
   }
   family.first_child = slot;
   family.child_count += 1;
-  for (SlotNumber at = parent;; at = znodes.at(at).parent) {
-    znodes.extra(at).descendants += 1;
-    if (at == root) {
-      break;
-    }
-  }
+  count_below(parent, 1, znodes.data_length(slot));
   index.insert(key, slot);
   znode_count += 1;
   if (const std::int64_t owner = owner_of(slot); owner != 0) {
@@ -115,12 +132,7 @@ void TreeState::unlink(SlotNumber slot, std::uint64_t key) {
     znodes.at(znode.next).previous = znode.previous;
   }
   family.child_count -= 1;
-  for (SlotNumber at = znode.parent;; at = znodes.at(at).parent) {
-    znodes.extra(at).descendants -= 1;
-    if (at == root) {
-      break;
-    }
-  }
+  count_below(znode.parent, -1, -std::int64_t{znodes.data_length(slot)});
   index.erase(key, slot);
   znode_count -= 1;
   if (const std::int64_t owner = owner_of(slot); owner != 0) {
@@ -239,8 +251,7 @@ void TreeState::replace_data(const Located& located, ByteView data) {
                         .text = std::string(old)});
   }
   znode_digest -= data_term(located.key, old);
-  data_size += static_cast<std::int64_t>(data.size()) - static_cast<std::int64_t>(old.size());
-  znodes.set_data(located.slot, data);
+  exchange_data(located.slot, data);
   znode_digest += data_term(located.key, znodes.data(located.slot));
 }
 

@@ -42,6 +42,7 @@ struct Extra {
   std::int32_t create_counter = 0;  // Protocol 4.2.
   std::int32_t aversion = 0;
   std::uint32_t descendants = 0;       // At any depth.
+  std::int64_t below_bytes = 0;        // Their data, for quotas (protocol 11).
   SlotNumber list_previous = no_slot;  // Of the owner's ephemerals, or of what may expire.
   SlotNumber list_next = no_slot;
 };
