@@ -123,7 +123,7 @@ bool Connection::next(Incoming& into) {
     if (rest.size() < length_bytes) {
       break;
     }
-    const auto length = wire::get_big<std::int32_t>(rest.data());
+    const std::int32_t length = wire::Reader(rest).read_int();
     if (length < 0 || static_cast<std::size_t>(length) > frame_bytes_max_) {
       return fail_with(ErrorCode::invalid, "the server sent a frame of " + std::to_string(length) + " bytes; at most " +
                                                std::to_string(frame_bytes_max_) + " are taken");
@@ -149,10 +149,12 @@ bool Connection::take_frame(ByteView frame, Incoming& into) {
     return fail_with(ErrorCode::invalid,
                      "the server sent a reply of " + std::to_string(frame.size()) + " bytes, shorter than its header");
   }
-  const Reply header{.xid = wire::get_big<std::int32_t>(frame.data()),
-                     .zxid = Zxid{wire::get_big<std::int64_t>(frame.data() + 4)},
-                     .error = wire::get_big<std::int32_t>(frame.data() + 12),
-                     .body = frame.substr(reply_header_bytes)};
+  wire::Reader reader(frame);
+  Reply header;
+  header.xid = reader.read_int();
+  header.zxid = Zxid{reader.read_long()};
+  header.error = reader.read_int();
+  header.body = frame.substr(reply_header_bytes);
   // Headers given to one session never go back (protocol 2.2); 0 and -1 stand for "none".
   if (raw(header.zxid) > 0 && header.xid != event_xid) {
     if (header.zxid < last_zxid_) {

@@ -22,10 +22,9 @@ constexpr std::int32_t flags_ephemeral_sequential = 3;
 constexpr std::uint64_t creates_a_directory = 1000;
 constexpr std::string_view lock_name = "/lock-";
 
-// Lock cycle: what the reply that is awaited answers.
+// Lock cycle: what the reply that is awaited answers. The step after these is the removal.
 constexpr std::uint8_t lock_created = 0;
 constexpr std::uint8_t lock_listed = 1;
-constexpr std::uint8_t lock_removed = 2;
 
 std::string numbered(std::string_view prefix, std::uint64_t number, std::size_t digits) {
   const std::string text = std::to_string(number);

@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::size_t directory_digits = 7;
 constexpr std::size_t key_digits = 9;
-constexpr std::size_t path_tail_bytes = 2 + directory_digits + 2 + key_digits;  // "/d0000000/k000000000"
-constexpr std::size_t directory_tail_bytes = 2 + directory_digits;
+constexpr std::size_t directory_tail_bytes = 2 + directory_digits;  // "/d0000000", and then "/k000000000"
 constexpr std::size_t stat_bytes = 68;
 constexpr std::size_t stat_data_length_offset = 52;
 constexpr std::size_t length_bytes = 4;
