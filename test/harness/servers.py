@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import waiting
+from . import protocol, waiting
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # Holds for super:secret (protocol 16: the golden vectors' server).
@@ -89,9 +89,20 @@ class Server:
             code = self.process.poll()
             if code is not None:
                 raise waiting.Deadline(f"the {self.kind} server ended with {code}:\n{self.log_tail()}")
-            return b"Mode: " in self.four_letter_word("srvr", quiet=True)
+            return self.answers_handshakes()
 
         waiting.until(serving, seconds, f"{self.kind} serves on port {self.port}")
+
+    def answers_handshakes(self):
+        """Asks for a session that cannot exist: the refusal costs no zxid (protocol 1.5, step 9c)."""
+        try:
+            connection = protocol.Connection(self.port, 5)
+            try:
+                return connection.connect(session=1).id == 0
+            finally:
+                connection.close()
+        except (OSError, protocol.Closed, protocol.Timeout):
+            return False
 
     def four_letter_word(self, word, quiet=False, seconds=5):
         try:
