@@ -15,7 +15,7 @@ import tempfile
 from harness import cases, protocol, servers, waiting
 
 HERE = pathlib.Path(__file__).resolve().parent / "landings"
-SETTINGS = {"preAllocSize": "64", "snapCount": "60", "autopurge.snapRetainCount": "3"}
+SETTINGS = {"preAllocSize": "1024", "snapCount": "60", "autopurge.snapRetainCount": "3"}
 SUPER = ("digest", "super:secret")
 TIMEOUT = 40000
 
@@ -51,7 +51,7 @@ def fill(server):
     for number in range(70):
         connection.create("/queue/item-", b"x" * number, flags=2)
     waiting.until(lambda: list(server.data.glob("snapshots/*.snapshot")), 20, "a snapshot is written")
-    connection.create("/large", bytes(range(256)) * 1000)
+    connection.create("/large", bytes(range(256)) * 40)
     connection.create("/mine", b"alive", flags=1)
     connection.call(19, protocol.create_body("/container", b"", flags=4))
     connection.call(21, protocol.create_ttl_body("/ttl", b"", protocol.OPEN_ACL, 5, 1 << 39))

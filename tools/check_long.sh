@@ -13,7 +13,7 @@ tools/setup.sh check || exit 1
 ./run --build || exit 1
 quorate=build/release/quorate
 
-long_kill() { python3 test/kill.py --quorate "$quorate" --kills 50; }
+long_kill() { python3 test/kill.py --quorate "$quorate" --rounds 50; }
 long_differential() { python3 test/differential.py --quorate "$quorate" --steps 200000; }
 long_fuzz() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
