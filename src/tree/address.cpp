@@ -6,8 +6,13 @@
 namespace quorate::tree {
 namespace {
 
-// Plain digits only, of any length that does not exceed `limit`.
+// A number from 0 to `limit` as Java's parseInt reads it, which is what ZooKeeper's addresses go through: leading zeros
+// and a sign are taken.
 std::optional<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t limit) {
+  const bool is_negative = text.starts_with('-');
+  if (is_negative || text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
   if (text.empty()) {
     return std::nullopt;
   }
@@ -21,7 +26,7 @@ std::optional<std::uint32_t> parse_decimal(std::string_view text, std::uint32_t 
       return std::nullopt;
     }
   }
-  return value;
+  return is_negative && value != 0 ? std::nullopt : std::optional{value};
 }
 
 std::optional<std::uint32_t> parse_group(std::string_view text) {

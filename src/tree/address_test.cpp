@@ -20,6 +20,10 @@ TEST(address, v4_is_four_decimal_parts) {
            {"0.0.0.0", true},
            {"255.255.255.255", true},
            {"010.000.1.0001", true},  // Java's parseInt: leading zeros change nothing.
+           {"+1.2.3.4", true},        // So are signs.
+           {"-0.0.0.0", true},
+           {"+.0.0.1", false},
+           {"++1.0.0.1", false},
            {"256.0.0.1", false},
            {"1.2.3", false},
            {"1.2.3.4.5", false},
@@ -81,6 +85,8 @@ TEST(address, prefix_lengths_end_at_the_family) {
            {"10.0.0.0/0", true},
            {"10.0.0.0/8", true},
            {"10.0.0.0/32", true},
+           {"10.0.0.0/08", true},
+           {"10.0.0.0/+8", true},
            {"10.0.0.0/33", false},
            {"10.0.0.0/-1", false},
            {"10.0.0.0/", false},
