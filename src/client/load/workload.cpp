@@ -6,7 +6,6 @@
 
 #include "base/ensure.hpp"
 #include "wire/jute.hpp"
-#include "wire/packing.hpp"
 
 namespace quorate::client::load {
 
@@ -224,8 +223,7 @@ std::string_view Workload::judge_stat(ByteView stat) const {
   if (stat.size() != stat_bytes) {
     return "a Stat has another length than 68 bytes";
   }
-  const auto data_length = wire::get_big<std::int32_t>(stat.data() + stat_data_length_offset);
-  return data_length == static_cast<std::int32_t>(layout_.value_bytes)
+  return wire::Reader(stat.substr(stat_data_length_offset)).read_int() == static_cast<std::int32_t>(layout_.value_bytes)
              ? std::string_view{}
              : "a Stat says another data length than was written";
 }
@@ -262,7 +260,7 @@ std::string_view Workload::judge_multi(ByteView body) const {
   if (body.size() != body_bytes) {
     return "the transaction's results have another shape than its operations";
   }
-  if (wire::get_big<std::int32_t>(body.data() + multi_header_bytes) != std::to_underlying(wire::Opcode::set_data)) {
+  if (wire::Reader(body.substr(multi_header_bytes)).read_int() != std::to_underlying(wire::Opcode::set_data)) {
     return "the transaction's second result is not of setData";
   }
   return judge_stat(body.substr(2 * multi_header_bytes, stat_bytes));
