@@ -343,7 +343,8 @@ TEST(snapshot_blocks, come_back_as_they_went) {
       const std::string bytes = block_of(items);
       EXPECT_LE(bytes.size(), items.size() + snapshot_block_header_bytes) << "never longer than its contents";
       EXPECT_EQ(peek_block_bytes(ByteView(bytes).substr(0, snapshot_block_header_bytes)).value(), bytes.size());
-      const Result<BlockFrame> frame = peek_block(bytes + "behind");
+      const std::string longer = bytes + "behind";
+      const Result<BlockFrame> frame = peek_block(longer);
       ASSERT_TRUE(frame) << frame.error().message;
       EXPECT_EQ(frame->bytes, bytes.size());
       EXPECT_EQ(frame->raw_bytes, items.size());
