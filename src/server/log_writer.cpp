@@ -58,7 +58,7 @@ LogWriter::Outcome LogWriter::run(storage::Wal::Flush& flush) {
 }
 
 void LogWriter::flush_inline() {
-  staged_entries_ = 0;
+  stats_.batch_entries.record(std::exchange(staged_entries_, 0));
   storage::Wal::Flush flush = wal_.take_flush();
   const Outcome outcome = run(flush);
   ++stats_.inline_flushes;
@@ -66,7 +66,7 @@ void LogWriter::flush_inline() {
 }
 
 void LogWriter::flush_on_thread() {
-  staged_entries_ = 0;
+  stats_.batch_entries.record(std::exchange(staged_entries_, 0));
   flusher_.post([this, flush = wal_.take_flush()]() mutable {
     Outcome outcome = run(flush);
     inbox_.post([this, flush = std::move(flush), outcome = std::move(outcome)]() mutable {

@@ -28,6 +28,7 @@ struct LogWriterConfig {
 
 struct LogStats {
   Histogram flush_us;
+  Histogram batch_entries;
   std::uint64_t slow_flushes = 0;  // Over the warning threshold.
   std::uint64_t inline_flushes = 0;
 };

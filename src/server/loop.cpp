@@ -75,8 +75,17 @@ Loop::Loop(const Config& config, OpenedData data, std::vector<net::Listener> lis
                              .descriptors_max = descriptors_max,
                              .keep_alive = config.keep_alive},
             poller_, front_, std::move(listeners)),
-      log_(LogWriterConfig{.sync_warning_us = config.sync_warning_us}, *wal_, flusher_, housekeeper_, inbox_),
-      snapshotter_(*directory_, replica_, snapshot_worker_, inbox_, config.snapshots_kept, data.snapshot) {
+      log_(LogWriterConfig{.sync_warning_us = config.sync_warning_us}, *wal_, threads_->flusher, threads_->housekeeper,
+           inbox_),
+      snapshotter_(*directory_, replica_, threads_->snapshots, inbox_, config.snapshots_kept, data.snapshot),
+      admin_(config_,
+             AdminDesk::Sources{.front = front_,
+                                .replica = replica_,
+                                .port = port_,
+                                .log = log_,
+                                .snapshotter = snapshotter_,
+                                .directory = *directory_},
+             descriptors_max, net::monotonic_now()) {
   replica_.attach(0, mail_, front_.watches());
   ensure(poller_.add(inbox_.waker().number(), net::Interest::input_level, make_tag(TagKind::inbox)).has_value(),
          "the inbox is watched before anything else");
@@ -84,6 +93,12 @@ Loop::Loop(const Config& config, OpenedData data, std::vector<net::Listener> lis
     ensure(poller_.add(signals_->number(), net::Interest::input_level, make_tag(TagKind::signals)).has_value(),
            "signals are watched before clients come");
   }
+}
+
+Loop::~Loop() {
+  threads_.reset();
+  inbox_.take_all(tasks_);  // What they reported last concerns nobody any more.
+  tasks_.clear();
 }
 
 void Loop::ask_to_stop() {
@@ -252,7 +267,7 @@ void Loop::keep_time() {
   }
   front_.take_admin_requests(admin_requests_);
   for (const replica::Front::AdminRequest& request : admin_requests_) {
-    front_.answer_admin(request.connection, "");
+    admin_.answer(request, now_, net::wall_now());
     work_left_ = true;
   }
   replica_.set_disk_full(log_.is_disk_full());

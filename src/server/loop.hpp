@@ -14,6 +14,7 @@
 #include "replica/front.hpp"
 #include "replica/mailbox.hpp"
 #include "replica/replica.hpp"
+#include "server/admin_desk.hpp"
 #include "server/client_port.hpp"
 #include "server/config.hpp"
 #include "server/exit_codes.hpp"
@@ -30,6 +31,11 @@ class Loop {
  public:
   Loop(const Config& config, OpenedData data, std::vector<net::Listener> listeners, Signals* signals,
        std::size_t descriptors_max);
+
+  // Ends the threads first: their tasks use what goes afterwards.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
 
   ExitCode run();
   void ask_to_stop();
@@ -62,12 +68,15 @@ class Loop {
   replica::Mailbox mail_;
   ClientPort port_;
 
-  // The threads end before what their tasks use goes.
-  Worker flusher_{"flush", Worker::Priority::normal};
-  Worker housekeeper_{"segments", Worker::Priority::background};
-  Worker snapshot_worker_{"snapshot", Worker::Priority::background};
+  struct Threads {
+    Worker flusher{"flush", Worker::Priority::normal};
+    Worker housekeeper{"segments", Worker::Priority::background};
+    Worker snapshots{"snapshot", Worker::Priority::background};
+  };
+  std::unique_ptr<Threads> threads_ = std::make_unique<Threads>();
   LogWriter log_;
   Snapshotter snapshotter_;
+  AdminDesk admin_;
 
   MonoTime now_{};
   MonoTime next_second_{};

@@ -113,9 +113,10 @@ void Snapshotter::took(Job job) {
   writer_.reset();
   running_ = false;
   ++stats_.taken;
-  stats_.last_ms = elapsed_us(began_, net::monotonic_now()) / 1000;
+  const std::int64_t took_us = elapsed_us(began_, net::monotonic_now());
+  stats_.took_us.record(static_cast<std::uint64_t>(took_us));
   replica_.snapshot_durable(point_);
-  log_info(fmt::format("snapshot at index {} is on disk, after {} ms", raw(point_.index), stats_.last_ms));
+  log_info(fmt::format("snapshot at index {} is on disk, after {} ms", raw(point_.index), took_us / 1000));
   if (!job.purged) {
     return;
   }

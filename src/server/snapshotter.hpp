@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "base/ids.hpp"
 #include "raft/types.hpp"
 #include "replica/replica.hpp"
@@ -23,7 +24,7 @@ namespace quorate::server {
 struct SnapshotStats {
   std::uint64_t taken = 0;
   std::uint64_t failed = 0;
-  std::int64_t last_ms = 0;
+  Histogram took_us;
 };
 
 class Snapshotter {
