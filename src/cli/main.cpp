@@ -19,6 +19,8 @@ int run(int count, char** arguments) {
   quorate::cli::add_serve(app, exit_code);
   quorate::cli::add_check_config(app, exit_code);
   quorate::cli::add_bench(app, exit_code);
+  quorate::cli::add_verify(app, exit_code);
+  quorate::cli::add_repair(app, exit_code);
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {

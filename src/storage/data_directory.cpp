@@ -142,16 +142,6 @@ Result<DataDirectory> DataDirectory::inspect(Disk& disk, Paths paths) {
   return directory;
 }
 
-Result<DataDirectory> DataDirectory::adopt(Disk& disk, Paths paths) {
-  auto directory = inspect(disk, std::move(paths));
-  if (directory) {
-    if (auto begun = directory->begin_start(); !begun) {
-      return std::unexpected(begun.error());
-    }
-  }
-  return directory;
-}
-
 Result<bool> DataDirectory::holds_data() {
   for (const std::string& directory : {log_directory(), snapshot_directory()}) {
     const auto present = disk_->exists(directory);

@@ -42,10 +42,10 @@ class DataDirectory {
   // data without an identity. What an interrupted write left behind under a temporary name is removed.
   static Result<DataDirectory> open(Disk& disk, Paths paths, const Identity& fresh);
 
-  // The same for an existing directory of whatever node id, for the tools: `inspect` changes nothing but the lock file,
-  // `adopt` counts as a start.
+  // The same for an existing directory of whatever node id, for the tools: changes nothing but the lock file. Before
+  // anything else is written, begin_start() makes it a start like any other.
   static Result<DataDirectory> inspect(Disk& disk, Paths paths);
-  static Result<DataDirectory> adopt(Disk& disk, Paths paths);
+  Result<void> begin_start();
 
   [[nodiscard]] const Identity& identity() const { return slot_.identity; }
   [[nodiscard]] const Paths& paths() const { return paths_; }
@@ -75,7 +75,6 @@ class DataDirectory {
   Result<void> found(const Identity& fresh);
   Result<bool> holds_data();
   Result<void> load();
-  Result<void> begin_start();
   Result<void> write_slot();
   Result<void> remove_leftovers();
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
-#include "base/ensure.hpp"
+#include "storage/evidence.hpp"
 #include "wire/batch.hpp"
 #include "wire/log_format.hpp"
 
@@ -36,51 +36,6 @@ Result<std::string> read_part(File& file, std::uint64_t offset, std::size_t byte
     return std::unexpected(got.error());
   }
   return into;
-}
-
-// What valid records behind a bad one prove.
-struct Evidence {
-  std::uint64_t records = 0;
-  std::uint64_t synced_through = 0;
-  Index commit_hint{};
-  Index last_index{};
-  bool judged = true;  // False: too many claims to check; hostile or very badly damaged.
-};
-
-// Records start at block borders and carry their own position under the checksum, so looking at every border finds
-// whatever a search byte by byte would.
-Evidence search(ByteView segment, std::uint64_t from, std::uint64_t generation) {
-  Evidence evidence;
-  // False claims of length cost a checksum over what they claim; honest segments hold each byte in one record.
-  std::uint64_t budget = 4 * segment.size() + (1U << 20);
-  std::uint64_t offset = from;
-  while (offset + wire::log_block_bytes <= segment.size()) {
-    const ByteView rest = segment.substr(offset);
-    const auto claim = wire::peek_record(rest, generation);
-    offset += wire::log_block_bytes;
-    if (!claim) {
-      continue;
-    }
-    const std::uint64_t cost = std::min<std::uint64_t>(claim->payload_bytes, rest.size());
-    if (cost > budget) {
-      evidence.judged = false;
-      return evidence;
-    }
-    budget -= cost;
-    const auto record = wire::decode_record(rest, generation);
-    if (!record) {
-      continue;
-    }
-    ++evidence.records;
-    evidence.synced_through = std::max(evidence.synced_through, record->header.synced_through);
-    evidence.commit_hint = std::max(evidence.commit_hint, record->header.commit_hint);
-    std::vector<raft::Entry> entries;
-    if (wire::decode_batch(Blob::copy(record->payload), entries) && !entries.empty()) {
-      evidence.last_index = std::max(evidence.last_index, entries.back().index);
-    }
-    offset += record->bytes - wire::log_block_bytes;
-  }
-  return evidence;
 }
 
 class LogReader {
@@ -472,9 +427,6 @@ void LogReader::continue_after_snapshot() {
   position.sequence = directory_.newest_segment();
   for (const SegmentFile& file : files_) {
     position.sequence = std::max(position.sequence, file.sequence);
-    if (file.header && file.header->hard_state.term > hard_state_.term) {
-      hard_state_ = file.header->hard_state;
-    }
   }
   position.first_index = next(snapshot_.index);
   position.last_index = snapshot_.index;
@@ -578,6 +530,12 @@ Result<LogContents> LogReader::read(bool everything) {
     }
     if (snapshot_.index > last_) {
       continue_after_snapshot();
+    }
+  }
+  for (const SegmentFile& file : files_) {
+    // Terms that were used behind damage are not used again.
+    if (file.header && file.header->hard_state.term > hard_state_.term) {
+      hard_state_ = file.header->hard_state;
     }
   }
   raft::Recovered& recovered = contents_.recovered;

@@ -8,6 +8,7 @@
 #include "base/checksum.hpp"
 #include "base/ensure.hpp"
 #include "base/limits.hpp"
+#include "storage/flush_job.hpp"
 #include "wire/batch.hpp"
 #include "wire/log_format.hpp"
 #include "wire/packing.hpp"
@@ -15,111 +16,18 @@
 namespace quorate::storage {
 namespace {
 
-// A segment that must be made while somebody waits is small; the spare job makes full ones.
-constexpr std::uint64_t hasty_segment_bytes = 4U << 20;
 constexpr std::uint64_t first_segment_bytes = 1U << 20;  // Of a start.
 // The reserve lets a start with a full disk begin the new segment that it needs.
 constexpr std::uint64_t reserve_bytes_max = 4U << 20;
 // bytes_since() is exact to this much log.
 constexpr std::uint64_t milestone_bytes = 256U << 10;
 
-constexpr std::string_view spare_prefix = "spare-";
 constexpr std::string_view reserve_name = "reserve";
-
-// What stage() gathered: whole batches, one after the other, cut into records.
-struct Staged {
-  std::string payload;
-  std::vector<std::size_t> record_ends;  // Offsets into payload; what lies behind the last one is a record too.
-  bool pending = false;                  // There is something to write, be it only a term or a marker.
-  std::optional<raft::HardState> hard_state;
-  Index last_index{};  // 0: no entries.
-  Index commit_hint{};
-  raft::PersistToken token{};
-
-  void close_record() {
-    const std::size_t start = record_ends.empty() ? 0 : record_ends.back();
-    if (payload.size() - start >= limits::batch_bytes_soft) {
-      record_ends.push_back(payload.size());
-    }
-  }
-
-  // The records' payloads; one empty one if there are no entries.
-  template <class Visit>
-  void each_record(Visit visit) const {
-    std::size_t start = 0;
-    for (const std::size_t end : record_ends) {
-      visit(ByteView{payload}.substr(start, end - start));
-      start = end;
-    }
-    if (start < payload.size() || payload.empty()) {
-      visit(ByteView{payload}.substr(start));
-    }
-  }
-
-  [[nodiscard]] std::uint64_t bytes_on_disk() const {
-    std::uint64_t bytes = 0;
-    each_record([&bytes](ByteView record) { bytes += wire::record_bytes(record.size()); });
-    return bytes;
-  }
-
-  // Puts what `later` holds behind this.
-  void append(const Staged& later) {
-    close_record();
-    for (const std::size_t end : later.record_ends) {
-      record_ends.push_back(payload.size() + end);
-    }
-    payload += later.payload;
-    pending = pending || later.pending;
-    hard_state = later.hard_state ? later.hard_state : hard_state;
-    last_index = raw(later.last_index) != 0 ? later.last_index : last_index;
-    commit_hint = std::max(commit_hint, later.commit_hint);
-    token = std::max(token, later.token);
-  }
-
-  void clear() {
-    payload.clear();
-    record_ends.clear();
-    pending = false;
-    hard_state.reset();
-    last_index = Index{};
-  }
-};
 
 // Copying into this string is cheap, a page fault for each of its pages is not: kept between flushes up to this.
 constexpr std::size_t buffer_kept_bytes = 8U << 20;
 
 }  // namespace
-
-struct Wal::Flush::Job {
-  enum class Kind : std::uint8_t { append, housekeeping };
-  Kind kind = Kind::append;
-  DataDirectory* directory = nullptr;
-  bool force_sync = true;
-  std::optional<Error> error;
-
-  // append
-  SegmentWriter writer;
-  Staged staged;
-  std::string buffer;
-  std::optional<Spare> spare;     // For rolling over, if there is one.
-  std::string hasty_path;         // Where to make one if there is none.
-  std::uint64_t generation = 0;   // Of the segment that this flush may begin.
-  std::optional<Segment> closed;  // What rolling over left behind.
-  bool spare_used = false;
-
-  // housekeeping
-  std::uint64_t segment_bytes = 0;
-  std::size_t recycle_max = 0;
-  std::vector<Segment> released;  // Oldest first; those that are done are taken off.
-  std::size_t released_count = 0;
-  std::vector<Spare> wanted;  // To be made.
-  std::vector<Spare> made;
-  std::uint64_t name_counter = 0;
-
-  Result<void> append();
-  Result<void> roll(std::uint64_t bytes);
-  Result<void> housekeep();
-};
 
 struct Wal::State {
   DataDirectory* directory = nullptr;
@@ -392,73 +300,6 @@ Result<void> Wal::Flush::run() {
   return done;
 }
 
-Result<void> Wal::Flush::Job::append() {
-  const std::uint64_t bytes = staged.bytes_on_disk();
-  if (writer.room() < bytes) {
-    if (auto rolled = roll(bytes); !rolled) {
-      return rolled;
-    }
-  }
-  if (staged.hard_state) {
-    ensure(staged.hard_state->term >= writer.hard_state.term, "terms never go back");
-    writer.hard_state = *staged.hard_state;
-  }
-  writer.commit_hint = std::max(writer.commit_hint, staged.commit_hint);
-  const std::uint64_t offset = writer.offset;
-  buffer.clear();
-  staged.each_record([this](ByteView payload) { writer.lay(buffer, payload); });
-  if (raw(staged.last_index) != 0) {
-    writer.last_index = staged.last_index;
-  }
-  // The segment was prewritten, so lack of space cannot be met here; if the system claims it, part of the flush may
-  // have been written, and that is as final as any other error.
-  if (auto written = writer.file->write(offset, buffer); !written) {
-    return failure(ErrorCode::io, written.error().message);
-  }
-  if (!force_sync) {
-    return {};
-  }
-  if (auto synced = writer.file->sync_data(); !synced) {
-    return failure(ErrorCode::io, synced.error().message);
-  }
-  writer.mark_synced();
-  return {};
-}
-
-Result<void> Wal::Flush::Job::roll(std::uint64_t bytes) {
-  const std::uint64_t needed = wire::log_block_bytes + bytes;
-  if (!spare || spare->bytes < needed) {
-    Spare hasty{hasty_path, std::max(needed, std::min(segment_bytes, hasty_segment_bytes))};
-    if (auto done = prewrite(*directory, hasty.path, hasty.bytes); !done) {
-      return done;
-    }
-    if (spare) {
-      wanted.push_back(std::move(*spare));  // Too small for this one; it goes back.
-    }
-    spare = std::move(hasty);
-  }
-  if (!force_sync) {
-    // Only the newest segment may hold records that are not durable.
-    if (auto synced = writer.file->sync_data(); !synced) {
-      return failure(ErrorCode::io, synced.error().message);
-    }
-    writer.mark_synced();
-  }
-  auto begun = begin_segment(*directory, *spare,
-                             NewSegment{.sequence = writer.sequence + 1,
-                                        .generation = generation,
-                                        .first_index = next(writer.last_index),
-                                        .payloads = {}},
-                             writer);
-  if (!begun) {
-    return std::unexpected(begun.error());
-  }
-  closed = Segment{.sequence = writer.sequence, .first_index = writer.first_index, .file_bytes = writer.bytes};
-  writer = std::move(*begun);
-  spare_used = true;
-  return {};
-}
-
 raft::PersistToken Wal::finish(Flush&& flush) {
   ensure(flush.job_ != nullptr, "a flush is finished once");
   const std::unique_ptr<Flush::Job> job = std::move(flush.job_);
@@ -561,45 +402,6 @@ std::optional<Wal::Flush> Wal::take_spare_job() {
   state.counter += count;
   state.housekeeping = true;
   return Flush{std::move(job)};
-}
-
-Result<void> Wal::Flush::Job::housekeep() {
-  Disk& disk = directory->disk();
-  // Oldest first, each durable before the next: whatever a crash leaves has no gap.
-  while (!released.empty()) {
-    const Segment& oldest = released.front();
-    const std::string path = segment_path(*directory, oldest.sequence);
-    Result<void> gone;
-    if (oldest.file_bytes == segment_bytes && made.size() < recycle_max) {
-      Spare recycled{directory->log_directory() + "/" + std::string{spare_prefix} +
-                         fmt::format("{}-{}", directory->identity().starts, name_counter++),
-                     oldest.file_bytes};
-      gone = disk.rename(path, recycled.path);
-      made.push_back(std::move(recycled));
-    } else {
-      gone = disk.remove(path);
-    }
-    if (gone) {
-      gone = disk.sync_directory(directory->log_directory());
-    }
-    if (!gone) {
-      return failure(ErrorCode::io, gone.error().message);
-    }
-    released.erase(released.begin());
-  }
-  while (!wanted.empty()) {
-    const auto free = disk.free_bytes(directory->log_directory());
-    if (free && *free < wanted.front().bytes) {
-      return failure(ErrorCode::no_space, fmt::format("{} has {} bytes free, {} are needed for the next log segment",
-                                                      directory->log_directory(), *free, wanted.front().bytes));
-    }
-    if (auto done = prewrite(*directory, wanted.front().path, wanted.front().bytes); !done) {
-      return done;
-    }
-    made.push_back(std::move(wanted.front()));
-    wanted.erase(wanted.begin());
-  }
-  return {};
 }
 
 void Wal::State::finish_housekeeping(Flush::Job& job) {

@@ -1,0 +1,123 @@
+#include "storage/flush_job.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/ensure.hpp"
+
+namespace quorate::storage {
+namespace {
+
+// A segment that must be made while somebody waits is small; the spare job makes full ones.
+constexpr std::uint64_t hasty_segment_bytes = 4U << 20;
+
+}  // namespace
+
+Result<void> Wal::Flush::Job::append() {
+  const std::uint64_t bytes = staged.bytes_on_disk();
+  if (writer.room() < bytes) {
+    if (auto rolled = roll(bytes); !rolled) {
+      return rolled;
+    }
+  }
+  if (staged.hard_state) {
+    ensure(staged.hard_state->term >= writer.hard_state.term, "terms never go back");
+    writer.hard_state = *staged.hard_state;
+  }
+  writer.commit_hint = std::max(writer.commit_hint, staged.commit_hint);
+  const std::uint64_t offset = writer.offset;
+  buffer.clear();
+  staged.each_record([this](ByteView payload) { writer.lay(buffer, payload); });
+  if (raw(staged.last_index) != 0) {
+    writer.last_index = staged.last_index;
+  }
+  // The segment was prewritten, so lack of space cannot be met here; if the system claims it, part of the flush may
+  // have been written, and that is as final as any other error.
+  if (auto written = writer.file->write(offset, buffer); !written) {
+    return failure(ErrorCode::io, written.error().message);
+  }
+  if (!force_sync) {
+    return {};
+  }
+  if (auto synced = writer.file->sync_data(); !synced) {
+    return failure(ErrorCode::io, synced.error().message);
+  }
+  writer.mark_synced();
+  return {};
+}
+
+Result<void> Wal::Flush::Job::roll(std::uint64_t bytes) {
+  const std::uint64_t needed = wire::log_block_bytes + bytes;
+  if (!spare || spare->bytes < needed) {
+    Spare hasty{hasty_path, std::max(needed, std::min(segment_bytes, hasty_segment_bytes))};
+    if (auto done = prewrite(*directory, hasty.path, hasty.bytes); !done) {
+      return done;
+    }
+    if (spare) {
+      wanted.push_back(std::move(*spare));  // Too small for this one; it goes back.
+    }
+    spare = std::move(hasty);
+  }
+  if (!force_sync) {
+    // Only the newest segment may hold records that are not durable.
+    if (auto synced = writer.file->sync_data(); !synced) {
+      return failure(ErrorCode::io, synced.error().message);
+    }
+    writer.mark_synced();
+  }
+  auto begun = begin_segment(*directory, *spare,
+                             NewSegment{.sequence = writer.sequence + 1,
+                                        .generation = generation,
+                                        .first_index = next(writer.last_index),
+                                        .payloads = {}},
+                             writer);
+  if (!begun) {
+    return std::unexpected(begun.error());
+  }
+  closed = Segment{.sequence = writer.sequence, .first_index = writer.first_index, .file_bytes = writer.bytes};
+  writer = std::move(*begun);
+  spare_used = true;
+  return {};
+}
+
+Result<void> Wal::Flush::Job::housekeep() {
+  Disk& disk = directory->disk();
+  // Oldest first, each durable before the next: whatever a crash leaves has no gap.
+  while (!released.empty()) {
+    const Segment& oldest = released.front();
+    const std::string path = segment_path(*directory, oldest.sequence);
+    Result<void> gone;
+    if (oldest.file_bytes == segment_bytes && made.size() < recycle_max) {
+      Spare recycled{directory->log_directory() + "/" + std::string{spare_prefix} +
+                         fmt::format("{}-{}", directory->identity().starts, name_counter++),
+                     oldest.file_bytes};
+      gone = disk.rename(path, recycled.path);
+      made.push_back(std::move(recycled));
+    } else {
+      gone = disk.remove(path);
+    }
+    if (gone) {
+      gone = disk.sync_directory(directory->log_directory());
+    }
+    if (!gone) {
+      return failure(ErrorCode::io, gone.error().message);
+    }
+    released.erase(released.begin());
+  }
+  while (!wanted.empty()) {
+    const auto free = disk.free_bytes(directory->log_directory());
+    if (free && *free < wanted.front().bytes) {
+      return failure(ErrorCode::no_space, fmt::format("{} has {} bytes free, {} are needed for the next log segment",
+                                                      directory->log_directory(), *free, wanted.front().bytes));
+    }
+    if (auto done = prewrite(*directory, wanted.front().path, wanted.front().bytes); !done) {
+      return done;
+    }
+    made.push_back(std::move(wanted.front()));
+    wanted.erase(wanted.begin());
+  }
+  return {};
+}
+
+}  // namespace quorate::storage
