@@ -54,7 +54,8 @@ Result<void> Repair::plan() {
   } else {
     if (!recovery_.snapshot && raw(log.position.last_index) == 0) {
       return failure(ErrorCode::refused,
-                     "nothing usable is left: no snapshot checks and the log does not begin with the first entry; "
+                     "nothing usable is left: no snapshot checks, and the log has no good part that begins with the "
+                     "first entry; "
                      "restore a backup, or move the directory away and start empty");
     }
     for (const std::uint64_t sequence : log.cut_off) {

@@ -1,0 +1,267 @@
+// The disk is full, a sync fails, an identity is torn: what the storage does when the ground gives way (R-107, R-111,
+// F-306, F-307, F-701).
+
+#include <gtest/gtest.h>
+
+#include "sim/testing/storage_life.hpp"
+
+namespace quorate::sim {
+namespace {
+
+constexpr storage::WalConfig small_segments{.segment_bytes = 12 * 4096, .recycled_segments_max = 1};
+
+TEST(StorageSpace, a_full_disk_loses_nothing_and_service_resumes_by_itself) {  // R-902, F-307
+  Disk disk;
+  Promises promises;
+  Life life{disk, promises, small_segments};
+  ASSERT_TRUE(life.start() && life.keep_house() && life.append(2, 100));
+  EXPECT_FALSE(life.wal().low_on_space());
+  disk.set_capacity(disk.used_bytes() + 4096);
+  // The spare covers one rolling over; after it, making the next one is what finds the disk full.
+  int flushes = 0;
+  while (life.append(1, 6000)) {
+    (void)life.keep_house();
+    ASSERT_LT(++flushes, 100);
+  }
+  EXPECT_GE(flushes, 2) << "the reserve is there to be used";
+  ASSERT_EQ(life.error->code, ErrorCode::no_space);
+  EXPECT_TRUE(life.wal().low_on_space());
+  EXPECT_FALSE(life.wal().has_staged()) << "what found no space waits";
+  const Index before = promises.last();
+
+  disk.set_capacity(UINT64_MAX);
+  ASSERT_TRUE(life.keep_house());
+  EXPECT_FALSE(life.wal().low_on_space());
+  ASSERT_TRUE(life.wal().has_staged()) << "nothing of the refused flush was dropped";
+  ASSERT_TRUE(life.flush());
+  EXPECT_EQ(promises.last(), next(before));
+  ASSERT_TRUE(life.append(1, 10));
+  disk.lose_power(7);
+  Life second{disk, promises, small_segments};
+  EXPECT_TRUE(second.start()) << second.complaint;
+  EXPECT_EQ(second.complaint, "");
+}
+
+TEST(StorageSpace, what_came_after_a_refused_flush_follows_it) {
+  Disk disk;
+  Promises promises;
+  Life life{disk, promises, small_segments};
+  ASSERT_TRUE(life.start() && life.append(1, 10));
+  disk.set_capacity(disk.used_bytes());
+  while (life.append(1, 9000)) {
+  }
+  life.stage(2, 50);
+  EXPECT_FALSE(life.wal().has_staged());
+  disk.set_capacity(UINT64_MAX);
+  ASSERT_TRUE(life.keep_house() && life.flush());
+  disk.restart();
+  Life second{disk, promises, small_segments};
+  EXPECT_TRUE(second.start()) << second.complaint;
+  EXPECT_EQ(second.complaint, "");
+}
+
+TEST(StorageSpace, a_start_on_a_full_disk_uses_the_reserve) {  // enough for one recovery.
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, small_segments};
+    ASSERT_TRUE(life.start() && life.keep_house() && life.append(3, 300));
+  }
+  disk.set_capacity(disk.used_bytes());
+  disk.lose_power(3);
+  Life second{disk, promises, small_segments};
+  ASSERT_TRUE(second.start()) << second.complaint << second.error.value_or(Error{}).message;
+  EXPECT_EQ(second.complaint, "");
+  EXPECT_TRUE(second.wal().low_on_space());
+  EXPECT_TRUE(second.append(1, 100)) << "closing sessions and expiry still go through";
+}
+
+TEST(StorageSpace, no_space_at_any_operation_is_never_half_a_record) {  // F-307
+  for (std::uint64_t at = 1; at < 80; ++at) {
+    Disk disk;
+    Promises promises;
+    {
+      Life life{disk, promises, small_segments};
+      ASSERT_TRUE(life.start() && life.append(1, 100));
+      disk.fail_at(at, ErrorCode::no_space);
+      for (int i = 0; i < 8; ++i) {
+        if (!life.keep_house() || !life.append(1, 7000)) {
+          if (life.error->code != ErrorCode::no_space) {
+            break;  // It stopped, as it must after any other error.
+          }
+          if (life.keep_house()) {
+            ASSERT_TRUE(life.flush() || life.error->code == ErrorCode::io);
+          }
+        }
+      }
+    }
+    disk.lose_power(at);
+    Life second{disk, promises, small_segments};
+    ASSERT_TRUE(second.start()) << "operation " << at << ": " << second.complaint;
+    ASSERT_EQ(second.complaint, "") << "operation " << at;
+  }
+}
+
+TEST(StorageSpace, a_failed_sync_is_final_and_its_tail_counts_only_when_written_anew) {  // R-111, F-306
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, small_segments};
+    ASSERT_TRUE(life.start() && life.append(2, 100));
+    disk.fail_at(2, ErrorCode::io);  // The write succeeds, its sync does not.
+    ASSERT_FALSE(life.append(1, 500));
+    EXPECT_EQ(life.error->code, ErrorCode::io);
+    life.stage(1, 10);
+    EXPECT_FALSE(life.wal().has_staged()) << "no second attempt";
+  }
+  // The page cache still shows the record, although it is not on disk and never will be.
+  disk.restart();
+  Life second{disk, promises, small_segments};
+  ASSERT_TRUE(second.start()) << second.complaint;
+  ASSERT_EQ(second.complaint, "");
+  ASSERT_EQ(promises.last(), Index{3}) << "it was recovered, so from now on it counts";
+  disk.lose_power([] { return Disk::Fate::lost; });
+  Life third{disk, promises, small_segments};
+  EXPECT_TRUE(third.start()) << third.complaint;
+  EXPECT_EQ(third.complaint, "");
+}
+
+Result<storage::DataDirectory> open(Disk& disk, NodeId node = NodeId{1}) {
+  storage::Identity identity = test_identity;
+  identity.node = node;
+  return storage::DataDirectory::open(disk, test_paths, identity);
+}
+
+TEST(StorageIdentity, a_directory_is_founded_once) {
+  Disk disk;
+  for (std::uint64_t start = 1; start <= 5; ++start) {
+    const auto directory = open(disk);
+    ASSERT_TRUE(directory);
+    EXPECT_EQ(directory->is_new(), start == 1);
+    EXPECT_EQ(directory->identity().starts, start);
+    EXPECT_EQ(directory->identity().incarnation_high, test_identity.incarnation_high);
+  }
+}
+
+TEST(StorageIdentity, another_servers_directory_is_refused) {  // R-120, F-701
+  Disk disk;
+  ASSERT_TRUE(open(disk));
+  const auto other = open(disk, NodeId{2});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::refused);
+  EXPECT_NE(other.error().message.find("server 1"), std::string::npos) << other.error().message;
+}
+
+TEST(StorageIdentity, data_without_an_identity_is_damage_and_not_a_new_directory) {
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, small_segments};
+    ASSERT_TRUE(life.start());
+  }
+  ASSERT_TRUE(disk.remove("data/identity"));
+  const auto directory = open(disk);
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::corrupt);
+}
+
+TEST(StorageIdentity, one_damaged_slot_costs_nothing_and_no_start_counter_comes_twice) {
+  Disk sample;
+  std::uint64_t starts = 0;
+  for (int i = 0; i < 4; ++i) {
+    starts = open(sample)->identity().starts;
+  }
+  for (const std::uint64_t slot : {std::uint64_t{0}, std::uint64_t{4096}}) {
+    for (std::uint64_t offset = 0; offset < 80; ++offset) {
+      Disk disk = sample;
+      disk.restart();
+      disk.corrupt("data/identity", slot + offset, 0x08);
+      const auto directory = open(disk);
+      ASSERT_TRUE(directory) << directory.error().message;
+      EXPECT_GT(directory->identity().starts, starts);
+    }
+  }
+  sample.corrupt("data/identity", 20, 0x01);
+  sample.corrupt("data/identity", 4096 + 20, 0x01);
+  const auto directory = open(sample);
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(directory.error().code, ErrorCode::corrupt);
+}
+
+TEST(StorageIdentity, a_second_process_is_told_so) {
+  Disk disk;
+  const auto first = open(disk);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(open(disk).error().code, ErrorCode::busy);
+  EXPECT_EQ(storage::DataDirectory::inspect(disk, test_paths).error().code, ErrorCode::busy);
+}
+
+TEST(StorageSegments, a_recycled_segments_former_life_never_verifies) {  // Design chapter 8
+  Disk disk;
+  Promises promises;
+  Life life{disk, promises, small_segments};
+  ASSERT_TRUE(life.start() && life.keep_house());
+  for (int round = 0; round < 8; ++round) {
+    ASSERT_TRUE(life.append(5, 7000) && life.snapshot() && life.purge() && life.append(1, 10)) << round;
+    Disk copy = disk;
+    Promises known = promises;
+    copy.lose_power(static_cast<std::uint64_t>(round));
+    Life second{copy, known, small_segments};
+    ASSERT_TRUE(second.start()) << second.complaint;
+    ASSERT_EQ(second.complaint, "");
+    ASSERT_LE(copy.used_bytes(), 14 * small_segments.segment_bytes) << "the log is bounded";
+  }
+}
+
+TEST(StorageSegments, an_entry_larger_than_a_segment_gets_one_of_its_own) {
+  Disk disk;
+  Promises promises;
+  Life life{disk, promises, small_segments};
+  ASSERT_TRUE(life.start() && life.append(1, 10) && life.append(1, 300000) && life.append(1, 10));
+  disk.lose_power(1);
+  Life second{disk, promises, small_segments};
+  EXPECT_TRUE(second.start()) << second.complaint;
+  EXPECT_EQ(second.complaint, "");
+}
+
+TEST(StorageSegments, later_entries_replace_a_tail) {
+  Disk disk;
+  {
+    auto directory = open(disk);
+    ASSERT_TRUE(directory);
+    auto wal = storage::Wal::open(*directory, small_segments, storage::Wal::Position{});
+    ASSERT_TRUE(wal);
+    const auto flush = [&wal](std::uint64_t term, std::uint64_t first, std::uint64_t last) {
+      std::vector<raft::Entry> entries;
+      for (std::uint64_t index = first; index <= last; ++index) {
+        entries.push_back({.term = Term{term},
+                           .index = Index{index},
+                           .time = WallTime{1},
+                           .kind = raft::EntryKind::command,
+                           .command = Blob::copy(std::string(5000, static_cast<char>('0' + term)))});
+      }
+      (*wal)->stage(raft::HardState{.term = Term{term}, .vote = NodeId{1}}, entries, Index{}, raft::PersistToken{term});
+      auto job = (*wal)->take_flush();
+      ASSERT_TRUE(job.run());
+      (*wal)->finish(std::move(job));
+    };
+    flush(1, 1, 6);
+    flush(2, 7, 12);  // In the next segment.
+    flush(3, 4, 5);   // Reaches back across the border.
+  }
+  disk.lose_power([] { return Disk::Fate::lost; });
+  auto directory = open(disk);
+  ASSERT_TRUE(directory);
+  const auto recovery = storage::recover(*directory, {.reset = [] {}, .item = {}}, {});
+  ASSERT_TRUE(recovery);
+  EXPECT_TRUE(recovery->damage.empty());
+  std::vector<std::uint64_t> terms;
+  for (const raft::Entry& entry : recovery->log.recovered.entries) {
+    terms.push_back(raw(entry.term));
+  }
+  EXPECT_EQ(terms, (std::vector<std::uint64_t>{1, 1, 1, 3, 3}));
+  EXPECT_EQ(recovery->log.recovered.hard_state, (raft::HardState{.term = Term{3}, .vote = NodeId{1}}));
+}
+
+}  // namespace
+}  // namespace quorate::sim
