@@ -199,6 +199,20 @@ TEST_F(LoadingTest, marks_of_abandoned_snapshots_never_hide_a_znode) {
   EXPECT_EQ(loaded->digest(), tree.digest());
 }
 
+TEST_F(LoadingTest, no_number_of_abandoned_snapshots_brings_an_old_mark_back) {
+  for (int abandons = 1; abandons <= 33; ++abandons) {
+    tree.begin_snapshot([](const SnapshotItem&) {});
+    ASSERT_EQ(tree.set_data(next(), {.path = "/a/b/c", .data = "changed", .version = -1}).status, Status::ok);
+    for (int i = 0; i < abandons; ++i) {
+      tree.abandon_snapshot();
+      tree.begin_snapshot([](const SnapshotItem&) {});
+    }
+    tree.abandon_snapshot();
+    const Result<Tree> loaded = load(take());
+    ASSERT_TRUE(loaded) << abandons << ": " << loaded.error().message;
+  }
+}
+
 TEST_F(LoadingTest, long_names_and_deep_paths_survive) {
   const std::string name(5000, 'n');
   ASSERT_EQ(create("/" + name), Status::ok);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -364,6 +365,34 @@ TEST_F(TreeTest, reads_take_the_empty_path_for_the_root_and_no_malformed_one) { 
     EXPECT_FALSE(tree.for_each_child(path, [](std::string_view) {})) << path;
     EXPECT_FALSE(tree.count_descendants(path)) << path;
   }
+}
+
+// The index keeps 32 bits of a path's hash: names are found here that share them.
+TEST_F(TreeTest, equal_hashes_never_give_a_wrong_answer) {  // Design chapter 7, S-205.
+  const auto tag_of = [](std::uint64_t parent, std::string_view name) { return child_key(parent, name) >> 32; };
+  const std::uint64_t root = root_key(7);
+  ASSERT_EQ(create("/p").status, Status::ok);
+  std::map<std::uint64_t, std::string> seen;
+  int pairs = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    // Half of them directly under the root, half under /p.
+    const std::string name = "n" + std::to_string(i);
+    const std::string path = (i % 2 == 0 ? "/" : "/p/") + name;
+    const auto [first, fresh] = seen.emplace(tag_of(i % 2 == 0 ? root : child_key(root, "p"), name), path);
+    if (fresh) {
+      continue;
+    }
+    pairs += 1;
+    ASSERT_EQ(create(first->second).status, Status::ok);
+    EXPECT_FALSE(tree.find(path));
+    EXPECT_EQ(remove(path), Status::no_node);
+    ASSERT_EQ(create(path).status, Status::ok);
+    ASSERT_EQ(set(path, -1, "other").status, Status::ok);
+    EXPECT_EQ(tree.find(first->second)->data, "d");
+    ASSERT_EQ(remove(first->second), Status::ok);
+    EXPECT_EQ(tree.find(path)->data, "other");
+  }
+  EXPECT_GT(pairs, 0);
 }
 
 TEST_F(TreeTest, multi_shows_each_operation_what_the_earlier_ones_did) {  // Protocol 3.14.
