@@ -96,7 +96,8 @@ void Front::receive(ConnectionRef ref, ByteView bytes, MonoTime now) {
     connection->input_end += bytes.size();
     connection->arrivals.push_back(Connection::Arrival{.end = connection->input_end, .at = state.now});
   }
-  if (connection->phase == Phase::serving) {
+  // A request keeps the session alive from its arrival on, even while it waits; bytes alone do not (protocol 8.2).
+  if (connection->phase == Phase::serving && state.has_whole_frame(*connection)) {
     state.touch(*connection);
   }
   state.make_ready(*connection);

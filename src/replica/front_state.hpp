@@ -70,6 +70,7 @@ struct Front::State {
   bool serve_ready();
   std::size_t serve_connection(Connection& connection);
   [[nodiscard]] bool may_go_on(Connection& connection);
+  [[nodiscard]] bool has_whole_frame(const Connection& connection) const;
   // False: it waits for earlier ones to be answered; nothing has changed.
   bool handle_frame(Connection& connection, ByteView frame);
   bool handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,

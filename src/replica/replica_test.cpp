@@ -82,7 +82,7 @@ TEST(Streams, a_gap_and_an_older_start_are_void_and_a_repetition_is_skipped) {  
   log.add_create(other, 3, session, 1, "/three");
   wire::StreamId older = other;
   older.start = 2;
-  log.add_create(older, 4, session, 1, "/older");
+  log.add_create(older, 1, session, 1, "/older");
   wire::StreamId newer = other;
   newer.start = 4;
   log.add_create(newer, 2, session, 1, "/newer_gap");
@@ -196,7 +196,7 @@ TEST(Replay, the_same_log_gives_the_same_digest) {  // I-307, I-301
   log.configuration.members = {raft::Member{.id = Server::id}};
   log.entries = before.durable;
   log.commit_hint = before.durable.back().index;
-  Replica replica(config, Restored{.log = log, .tree = tree::Tree(1), .streams = {}}, Prng(3));
+  Replica replica(config, Restored{.log = log, .tree = tree::Tree(555), .streams = {}}, Prng(3));
   while (replica.apply(3)) {
   }
   ASSERT_EQ(replica.applied(), before.replica.applied());
@@ -279,6 +279,32 @@ TEST(Serving, nothing_is_taken_before_an_entry_of_the_own_term_is_applied) {  //
   replica.attach(0, mail, watches);
   EXPECT_FALSE(replica.is_serving());
   EXPECT_FALSE(replica.submit(0, Submission{.kind = wire::CommandKind::create_session, .request = "x"}));
+}
+
+TEST(Serving, what_was_applied_before_the_first_tick_expires_no_session) {
+  HandWritten log;
+  const SessionId session = log.add_session(other, 1);
+  ReplicaConfig config;
+  config.raft.self = NodeId{1};
+  config.stream = {.server = NodeId{1}, .incarnation = 1, .start = 1};
+  raft::Recovered recovered;
+  recovered.configuration.members = {raft::Member{.id = NodeId{1}}};
+  recovered.entries = log.entries;
+  Replica replica(config, Restored{.log = recovered, .tree = tree::Tree(1), .streams = {}}, Prng(1));
+  Output output;
+  const auto turn = [&] {
+    replica.take_output(output);
+    if (output.token) {
+      replica.persisted(*output.token);
+    }
+    while (replica.apply(8)) {
+    }
+  };
+  turn();
+  EXPECT_TRUE(replica.is_serving());
+  replica.tick(MonoTime{1'000'000'000'000}, WallTime{1});
+  turn();
+  EXPECT_NE(replica.tree().sessions().find(session), nullptr);
 }
 
 TEST(Switches, each_terms_leader_stamps_its_own) {  // Design chapter 3

@@ -85,6 +85,15 @@ bool Front::State::may_go_on(Connection& connection) {
   return true;
 }
 
+bool Front::State::has_whole_frame(const Connection& connection) const {
+  const ByteView input = connection.input.view();
+  if (input.size() < length_bytes) {
+    return false;
+  }
+  const std::int32_t length = wire::Reader(input).read_int();
+  return length >= 0 && static_cast<std::size_t>(length) <= input.size() - length_bytes;
+}
+
 bool Front::State::handle_frame(Connection& connection, ByteView frame) {
   if (connection.phase == Phase::handshake) {
     handle_connect(connection, frame);

@@ -194,7 +194,9 @@ TEST(Session, a_wrong_password_is_refused_and_does_not_disturb_the_owner) {  // 
   Client owner = Client::with_session(server);
   Connected guess = owner.session;
   guess.password = std::string(16, '\x22');
+  const Index before = server.replica.applied();
   Client guesser = resume(server, guess);
+  EXPECT_EQ(server.replica.applied(), before);  // Refused here, without an entry.
   EXPECT_EQ(guesser.raw_output(), from_hex("000000250000000000000000000000000000000000000010000000000000000000000000"
                                            "0000000000"));
   EXPECT_TRUE(guesser.is_closed());
@@ -322,6 +324,7 @@ TEST(Session, events_and_half_frames_do_not_keep_it_alive) {  // Protocol 8.2
   Client silent = Client::with_session(server, 4000);
   Client writer = Client::with_session(server, 40000);
   silent.call(Opcode::add_watch, Body().text("/").number(1).bytes);
+  silent.send(std::string_view("\0\0\x10\0", 4));  // A frame of 4096 bytes that never ends.
   for (int i = 0; i < 70; ++i) {
     server.advance_ms(100);
     if (i % 10 == 0) {
@@ -329,8 +332,10 @@ TEST(Session, events_and_half_frames_do_not_keep_it_alive) {  // Protocol 8.2
     }
     silent.send(std::string_view("\0", 1));
     server.run(1);
+    EXPECT_FALSE(i < 40 && silent.is_closed());
   }
   EXPECT_TRUE(silent.is_closed());
+  EXPECT_EQ(server.replica.stats().sessions_expired, 1U);
 }
 
 TEST(Session, a_restarted_server_gives_every_session_its_full_timeout) {
@@ -398,6 +403,7 @@ TEST(Session, a_slots_next_connection_gets_nothing_of_the_last_one) {
   Client writer = Client::with_session(server);
   writer.create("/a");
   watcher.call(Opcode::get_data, watch_body("/a", true));
+  watcher.call(Opcode::add_watch, Body().text("/").number(1).bytes);
   server.set_disk_slow(true);
   watcher.post(Opcode::create, create_body("/b"));
   writer.post(Opcode::set_data, set_body("/a", "x"));

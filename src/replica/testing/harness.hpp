@@ -257,7 +257,7 @@ class Server {
     log.hard_state = options.hard_state;
     log.configuration.members = {raft::Member{.id = id}};
     log.entries = options.log;
-    return Restored{.log = std::move(log), .tree = tree::Tree(options.start), .streams = {}};
+    return Restored{.log = std::move(log), .tree = tree::Tree(1000 + options.start), .streams = {}};
   }
   static FrontConfig make_front(const ServerOptions& options) {
     FrontConfig config = options.front;
