@@ -110,6 +110,22 @@ class Client {
     return body;
   }
 
+  // Whether a frame, or the end, comes within that time.
+  bool hears_within(std::int64_t milliseconds) {
+    const MonoTime end = after_ms(net::monotonic_now(), milliseconds);
+    std::array<char, 65536> block;
+    while (received_.empty()) {
+      const net::Transfer got = stream_.read(block);
+      received_.append(block.data(), got.bytes);
+      const MonoTime now = net::monotonic_now();
+      if (got.ended || got.bytes > 0 || now >= end) {
+        return got.ended || got.bytes > 0;
+      }
+      poller_.wait(now, end, ready_);
+    }
+    return true;
+  }
+
   // Everything until the server closes.
   std::string rest() {
     while (receive_more()) {
