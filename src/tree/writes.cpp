@@ -46,7 +46,7 @@ void append_sequence(std::string& path, std::int32_t counter) {
 
 // Protocol 3.1, checks 2 to 4.
 Status judge_mode(const Create& operation, const Switches& switches) {
-  if (std::to_underlying(operation.mode) < 0 || operation.mode > CreateMode::persistent_sequential_ttl) {
+  if (std::to_underlying(operation.mode) < 0 || operation.mode > CreateMode::container_sequential) {
     return Status::bad_arguments;
   }
   if (has_ttl(operation.mode)) {
@@ -64,7 +64,7 @@ std::int64_t owner_for(const Create& operation, SessionId session) {
   if (is_ephemeral(operation.mode)) {
     return raw(session);
   }
-  if (operation.mode == CreateMode::container) {
+  if (is_container(operation.mode)) {
     return container_owner;
   }
   return has_ttl(operation.mode) ? ttl_owner(operation.ttl) : 0;
