@@ -37,16 +37,19 @@ class Pair:
         for each in players:
             make_root(each.server, root)
         court = judge.Judge(left, right)
-        found = None
+        found, enough = None, False
         for number, step in enumerate(steps):
             outcomes = [each.play(step) for each in players]
             try:
                 court.step(step, *outcomes)
+            except judge.Enough:
+                enough = True
+                break
             except judge.Difference as difference:
                 found = (number, str(difference))
                 break
         dumps = [each.finish() for each in players]
-        if found is None:
+        if found is None and not enough:
             try:
                 court.dumps(*dumps)
             except judge.Difference as difference:

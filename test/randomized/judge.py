@@ -18,15 +18,21 @@ WRITES = {1, 2, 5, 7, 15, 19, 21, -11}
 
 ALLOWED = {
     "event-zxid": "the header of a watch event is the transaction's zxid, as from 3.9 on (protocol 0)",
-    "multi-create2": "create2 inside a multi answers path and stat, as from 3.8.2 on (protocol 0)",
+    "multi-create2": "create2, and createContainer with another flag, inside a multi answer path and stat, as from 3.8.2 on (protocol 0)",
     "multi-flags": "bad create flags inside a multi refuse the whole request, as from 3.8.2 on (protocol 0)",
+    "multi-null-id": "a null id inside a multi refuses the whole request, whatever fails before it (protocol 3.14)",
     "check-watches": "checkWatches asks about this connection's watches only (protocol, Appendix B)",
+    "exists-read": "exists needs READ on a znode that is there, as from 3.8.4 and 3.9.2 on (protocol 0)",
     "empty-path": 'the path "" is no alias of the root (protocol 3.3)',
 }
 
 
 class Difference(Exception):
     """The two servers disagree."""
+
+
+class Enough(Exception):
+    """From an allowed difference on, the two servers' states may differ: the script ends here, with nothing against it."""
 
 
 class Zxids:
@@ -184,12 +190,18 @@ class Judge:
         if op == "multi" and left.error == 0 and right.error == -5 and is_failed(left):
             if any(o["op"] in ("create", "create2", "createContainer") and not 0 <= o["flags"] <= 6 for o in request["of"]):
                 reason = "multi-flags"
+            elif any(entry[2] is None for o in request["of"] for entry in o.get("acl") or []):
+                reason = "multi-null-id"
         elif op == "checkWatches" and (left.error, right.error) == (0, -121) and self.watched[request["path"]] - {self.connection}:
             reason = "check-watches"
         elif request.get("path") == "" and left.error == 0 and right.error == -101:
             reason = "empty-path"
+        elif op == "exists" and (left.error, right.error) == (0, -102):
+            reason = "exists-read"
         if reason:
             self.allowed[reason] += 1
+        if reason == "exists-read" and request["watch"]:
+            raise Enough  # The left server has a watch more.
         return reason is not None
 
     def body(self, request, left, right):
@@ -205,7 +217,7 @@ class Judge:
     def results(self, request, left, right):
         aligned = []
         for at, (a, b) in enumerate(zip(left, right)):
-            if a[0] == 1 and b[0] == 15 and at < len(request.get("of", ())) and request["of"][at]["op"] == "create2":
+            if a[0] == 1 and b[0] == 15 and at < len(request.get("of", ())) and request["of"][at]["op"] in ("create2", "createContainer"):
                 self.allowed["multi-create2"] += 1
                 aligned.append((1, *b[1:3]))
             elif b[0] == 8 and a[0] == 8:

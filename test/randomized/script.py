@@ -108,7 +108,7 @@ class Generator:
             self.loose.append(self.names.pop(c))
             return self.send(c, [self.closing_request()])
         if chance < 0.10:
-            return self.send(c, self.burst())
+            return self.send(c, self.burst(c))
         return self.send(c, [self.request(c)])
 
     def reopen(self, c):
@@ -160,9 +160,8 @@ class Generator:
             ]
         )
 
-    def burst(self):
+    def burst(self, c):
         """Pipelined requests. What the real server mixes up when pipelined comes last or not at all."""
-        c = self.random.randrange(CONNECTIONS)
         requests = []
         while len(requests) < self.random.randrange(2, 12):
             request = self.request(c)
@@ -333,7 +332,8 @@ class Generator:
                 self.random.choice(lists[self.mode(c, path)]).append(path)
         full = self.random.random() < 0.5
         chosen = lists["standard"] + (lists["persistent"] + lists["recursive"] if full else [])
-        if self.random.random() < 0.03:
+        if self.random.random() < 0.03:  # Alone, because the real server carries out the lists before the null one.
+            chosen = [[] for _ in chosen]
             chosen[self.random.randrange(len(chosen))] = None
         since = self.random.choice(["zero", "now", "earlier", "earlier", "earlier"])
         return dict(op="setWatches2" if full else "setWatches", since=since, lists=chosen, xid=self.random.choice([-8, None]))

@@ -112,7 +112,6 @@ def permissions(t):
     mine = security.make_digest_acl("bob", "pw", all=True)
     t.attempt("create for bob", z.create, "/bob", b"secret", acl=[mine])
     t.attempt("unauthenticated get", z.get, "/bob")
-    t.attempt("unauthenticated exists", z.exists, "/bob")
     t.attempt("unauthenticated acls", z.get_acls, "/bob")
     t.attempt("add_auth", z.add_auth, "digest", "bob:pw")
     t.attempt("get", z.get, "/bob")
