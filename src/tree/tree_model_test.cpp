@@ -347,7 +347,7 @@ class Twins {
       return Create{.path = path,
                     .data = random_data(),
                     .acl = random_acl(),
-                    .mode = static_cast<CreateMode>(prng_.below(7)),
+                    .mode = static_cast<CreateMode>(prng_.below(8)),
                     .ttl = prng_.chance(1, 8) ? prng_.between(-1, 0) : prng_.between(1, 400)};
     }
     if (kind < 13) {

@@ -196,7 +196,7 @@ TEST_F(TreeTest, create_checks_in_the_order_of_the_table) {  // Protocol 3.1.
   };
   const SessionId unknown{12345};
   // Each row fails at one more check than the row above it.
-  Create operation{.path = "/bobs/x\x01", .data = {}, .acl = bad_list, .mode = static_cast<CreateMode>(7), .ttl = 0};
+  Create operation{.path = "/bobs/x\x01", .data = {}, .acl = bad_list, .mode = static_cast<CreateMode>(8), .ttl = 0};
   EXPECT_EQ(run(operation, unknown), Status::bad_arguments);
   operation.mode = CreateMode::persistent_ttl;
   EXPECT_EQ(run(operation, unknown), Status::unimplemented);  // Before the range check.

@@ -312,7 +312,7 @@ class TreeModel {
     if (is_ephemeral(operation.mode)) {
       fresh.kind = ModelZnode::Kind::ephemeral;
       fresh.owner_or_ttl = raw(context.session);
-    } else if (operation.mode == CreateMode::container) {
+    } else if (is_container(operation.mode)) {
       fresh.kind = ModelZnode::Kind::container;
     } else if (has_ttl(operation.mode)) {
       fresh.kind = ModelZnode::Kind::ttl;
