@@ -7,6 +7,7 @@ against itself, which must agree in everything: that is what each comparison is 
 """
 
 import collections
+import copy
 import json
 import sys
 import time
@@ -23,9 +24,10 @@ SETTINGS = {
 class Pair:
     """The two servers, and the runs that they have seen."""
 
-    def __init__(self, left, right):
+    def __init__(self, left, right, make_player=player.Player, runs=0):
         self.servers = (left, right)
-        self.runs = 0
+        self.make_player = make_player
+        self.runs = runs
         self.allowed = collections.Counter()
         self.compared = 0
 
@@ -33,7 +35,7 @@ class Pair:
         """None, or what differs and at which step."""
         self.runs += 1
         root = f"/d{self.runs:05d}"
-        left, right = players = [player.Player(server, root) for server in self.servers]
+        left, right = players = [self.make_player(server, root) for server in self.servers]
         for each in players:
             make_root(each.server, root)
         court = judge.Judge(left, right)
@@ -64,6 +66,106 @@ def make_root(server, root):
     reply = connection.create(root)
     cases.check(reply.error == 0, f"{root} could not be made on {server.kind}: {reply}")
     connection.close_session()
+
+
+class Liar(player.Player):
+    """A player that tells one wrong thing a script: what the judge must see."""
+
+    lie = None  # Takes an item of an outcome, returns another one, or None to leave it out; the same one if it does not fit.
+
+    def play(self, step):
+        seen = super().play(step)
+        for items in seen.values():
+            for at, item in enumerate(items):
+                told = self.lie(item) if self.lie else item
+                if told is not item:
+                    items[at : at + 1] = [told] if told else []
+                    self.lie = None
+                    return seen
+        return seen
+
+
+def lies():
+    """Wrong answers by name: each a function as Liar.lie wants it."""
+
+    def on_reply(change):
+        def lie(item):
+            reply = item[1][1] if item[0] == "reply" else None
+            if reply is None:
+                return item
+            changed = copy.copy(reply)
+            return ("reply", (item[1][0], changed)) if change(changed) else item
+
+        return lie
+
+    def on_stat(field, by):
+        def change(reply):
+            index = next((i for i, part in enumerate(reply.body) if isinstance(part, player.protocol.Stat)), None)
+            if index is None or (field == "ephemeral_owner" and reply.body[index].ephemeral_owner == 0):
+                return False
+            values = list(reply.body[index])
+            values[player.protocol.Stat.FIELDS.index(field)] += by
+            reply.body = (*reply.body[:index], player.protocol.Stat(*values), *reply.body[index + 1 :])
+            return True
+
+        return on_reply(change)
+
+    def setting(name, value, fits=lambda reply: True):
+        def change(reply):
+            if not fits(reply) or getattr(reply, name) == value(reply):
+                return False
+            setattr(reply, name, value(reply))
+            return True
+
+        return on_reply(change)
+
+    def event(name, value):
+        def lie(item):
+            if item[0] != "event":
+                return item
+            changed = copy.copy(item[1])
+            setattr(changed, name, value(changed))
+            return ("event", changed)
+
+        return lie
+
+    found = {f"stat {field}": on_stat(field, 1) for field in player.protocol.Stat.FIELDS if field not in ("ctime", "mtime")}
+    found["header zxid of a write"] = setting("zxid", lambda r: 1, lambda r: judge.is_transaction(r))
+    found["header zxid of a read"] = setting("zxid", lambda r: 1, lambda r: r.opcode == 4 and r.zxid > 1)
+    found["error code"] = setting("error", lambda r: -101, lambda r: r.error == -103)
+    found["xid"] = setting("xid", lambda r: r.xid + 1)
+    found["data"] = setting("body", lambda r: (b"lie", *r.body[1:]), lambda r: r.opcode == 4 and r.error == 0)
+    found["children"] = setting("body", lambda r: (["lie"], *r.body[1:]), lambda r: r.opcode in (8, 12) and r.error == 0)
+    found["event lost"] = lambda item: None if item[0] == "event" else item
+    found["event type"] = event("type", lambda e: e.type % 4 + 1)
+    found["event path"] = event("path", lambda e: e.path + "x")
+    found["event zxid"] = event("zxid", lambda e: 1)
+    found["reply lost"] = lambda item: None if item[0] == "reply" else item
+    return found
+
+
+def prove(left, right):
+    """Each lie must be seen in every script in which it is told."""
+    failed = []
+    for number, (name, lie) in enumerate(lies().items()):
+        told = seen = 0
+        for seed in range(1, 6):
+            liars = []
+
+            def liar(server, root, lie=lie, liars=liars):
+                if server is not right:
+                    return player.Player(server, root)
+                liars.append(Liar(server, root))
+                liars[-1].lie = lie
+                return liars[-1]
+
+            found = Pair(left, right, liar, 1000 + number * 10 + seed).play(script.Generator(seed, 150).script())
+            told += liars[0].lie is None
+            seen += liars[0].lie is None and found is not None
+        good = told and seen == told
+        print(f"{'ok     ' if good else 'FAILED '} {name}: told {told} times, seen {seen} times", flush=True)
+        failed += [] if good else [name]
+    sys.exit(1 if failed else 0)
 
 
 def shrink(pair, steps, found, seconds):
@@ -113,6 +215,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=120, help="how long, if --steps does not say")
     parser.add_argument("--length", type=int, default=60, help="steps of one script")
     parser.add_argument("--differences", type=int, default=3, help="stop after so many differing scripts")
+    parser.add_argument("--prove", action="store_true", help="tell the judge lies, each of which it must see")
     parser.add_argument("--replay", metavar="FILE", help="play a script from a file of JSON steps, one a line")
     options = parser.parse_args()
     options.zookeeper = options.zookeeper or options.alone
@@ -121,6 +224,8 @@ def main():
     right.start()
     left.wait_until_serving()
     pair = Pair(left, right)
+    if options.prove:
+        prove(left, right)
     if options.replay:
         with open(options.replay) as file:
             steps = [json.loads(line) for line in file if line.strip()]
