@@ -123,6 +123,9 @@ std::string nearest_setting(std::string_view key) {
   }
   for (const Setting& setting : settings()) {
     any_spelling(setting, [&](std::string_view spelling) {
+      if (bare.size() > spelling.size() + best || spelling.size() > bare.size() + best) {
+        return false;  // At least that far away.
+      }
       const std::size_t away = distance(bare, spelling);
       if (away < best || (away == best && nearest.empty())) {
         best = away;
