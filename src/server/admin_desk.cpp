@@ -46,7 +46,7 @@ void AdminDesk::answer(const replica::Front::AdminRequest& request, MonoTime now
     sources_.front.answer_admin(request.connection, "");
     return;
   }
-  log_info(fmt::format("four-letter word {}", name));
+  log_info(fmt::format("four-letter word {} from {}", name, sources_.port.host_of(request.connection)));
   const admin::Parts parts = whitelist_.allows(*word) ? admin::parts_of(*word) : admin::Parts{};
   const admin::Answer answer = admin::answer(
       *word, std::string_view(request.rest).substr(0, admin::argument_bytes(*word)), whitelist_, gather(parts));

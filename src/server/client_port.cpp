@@ -38,6 +38,11 @@ void ClientPort::close_listeners() {
   listeners_.clear();
 }
 
+std::string_view ClientPort::host_of(replica::ConnectionRef connection) const {
+  const bool is_here = connection.slot < connections_.size() && connections_[connection.slot].life == connection.life;
+  return is_here ? std::string_view(connections_[connection.slot].host) : std::string_view();
+}
+
 void ClientPort::on_ready(const net::Ready& ready, MonoTime now) {
   const std::uint32_t slot = slot_of(ready.tag);
   now_ = now;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -52,6 +53,8 @@ class ClientPort {
   // Connections that were read from in the last read().
   [[nodiscard]] std::size_t busy_connections() const { return busy_; }
   [[nodiscard]] std::size_t connections() const { return open_; }
+  // The other side's address; empty if the connection is gone.
+  [[nodiscard]] std::string_view host_of(replica::ConnectionRef connection) const;
   [[nodiscard]] const ClientPortStats& stats() const { return stats_; }
   [[nodiscard]] const std::vector<net::Listener>& listeners() const { return listeners_; }
 
