@@ -79,7 +79,8 @@ class Front {
   void sent(ConnectionRef connection, std::size_t bytes);  // That much of outgoing() has left.
 
   // Handles what waits: drains (and clears) the mailbox first, then answers what can be answered, connection after
-  // connection in slices. True if more is left; then call again, after the turn's other work.
+  // connection in slices. True if more is left; then call again, after the turn's other work. Any call may leave
+  // submissions behind, the one after apply() too: what waited for its replies may be writes.
   bool serve(Mailbox& mail, MonoTime now);
   // Deadlines: handshakes, sessions without a leader.
   void tick(MonoTime now);

@@ -11,6 +11,7 @@ namespace quorate::replica {
 namespace {
 
 constexpr std::int64_t snapshot_retry_ms = 10000;
+constexpr std::size_t arena_reserve_max = 1U << 20;
 constexpr std::size_t command_overhead_bytes = 64;  // Ids and numbers around a request, at most.
 
 Blob encode_noop(const wire::TermStart& start) {
@@ -115,7 +116,7 @@ void Replica::State::enqueue(wire::Command& command, const Origin& origin) {
 
 void Replica::State::propose() {
   if (!arena_ends.empty()) {
-    const std::size_t capacity = arena.size();
+    const std::size_t expected = std::min(arena.size(), arena_reserve_max);  // The next turn is likely like this one.
     const Blob turn = Blob::adopt(std::move(arena));
     std::size_t start = 0;
     for (const std::size_t end : arena_ends) {
@@ -125,7 +126,7 @@ void Replica::State::propose() {
     queued_bytes += start;
     arena_ends.clear();
     arena = std::string();
-    arena.reserve(capacity);  // The next turn's load is likely like this one's.
+    arena.reserve(expected);
   }
   if (queued.empty()) {
     return;
@@ -204,11 +205,17 @@ void Replica::tick(MonoTime now, WallTime wall) {
     state.clock_anchor = now;
     state.expiry.restart(now);
   }
+  // After a pause (a slow flush, a stopped process) requests wait unread in the sockets: their touches get one turn to
+  // arrive before anyone is judged silent.
+  const bool was_paused = elapsed_us(state.now, now) > SessionExpiry::report_lag_ms * 1000;
+  state.expiry_waits = was_paused && !state.expiry_waits;
   state.now = now;
   state.core.tick(now);
   state.move_clock(wall);
   if (state.serving) {
-    state.propose_expired();
+    if (!state.expiry_waits) {
+      state.propose_expired();
+    }
     state.propose_cleaning();
   }
 }

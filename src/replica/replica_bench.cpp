@@ -19,9 +19,7 @@ struct Loop {
   std::vector<Front::Action> actions;
   std::vector<Front::Touch> touches;
 
-  void turn() {
-    server.now = after_us(server.now, 100);
-    server.replica.tick(server.now, server.wall);
+  void serve() {
     server.front.serve(server.mail, server.now);
     for (const Submission& submission : server.front.submissions()) {
       if (!server.replica.submit(0, submission)) {
@@ -29,6 +27,12 @@ struct Loop {
       }
     }
     server.front.clear_submissions();
+  }
+
+  void turn() {
+    server.now = after_us(server.now, 100);
+    server.replica.tick(server.now, server.wall);
+    serve();
     server.front.take_touches(touches);
     for (const Front::Touch& touch : touches) {
       server.replica.touch(touch.session, touch.at);
@@ -39,7 +43,7 @@ struct Loop {
     }
     while (server.replica.apply(1024)) {
     }
-    server.front.serve(server.mail, server.now);
+    serve();
     server.front.take_actions(actions);
     for (const Front::Action& action : actions) {
       server.front.sent(action.connection, server.front.outgoing(action.connection).size());

@@ -109,6 +109,7 @@ struct Replica::State {
   WallTime log_time{};
 
   SessionExpiry expiry;
+  bool expiry_waits = false;  // For one turn.
   ContainerCleaner cleaner;
   std::vector<SessionId> expired;       // Scratch.
   std::vector<std::string> expendable;  // Scratch.

@@ -319,6 +319,19 @@ TEST(Session, pings_keep_it_alive_even_while_the_disk_stalls) {  // Protocol 8.2
   EXPECT_EQ(client.take_all().size(), 21U);
 }
 
+TEST(Session, after_a_pause_of_the_server_what_waited_in_the_sockets_is_heard_first) {
+  Server server;
+  Client client = Client::with_session(server, 4000);
+  server.advance_ms(30000);  // The loop stood still; the client's pings were sent all the while.
+  client.send(request_frame(-2, Opcode::ping));
+  server.run();
+  EXPECT_FALSE(client.is_closed());
+  EXPECT_EQ(client.take_all().size(), 1U);
+  server.advance_ms(30000);
+  server.run();
+  EXPECT_TRUE(client.is_closed());
+}
+
 TEST(Session, events_and_half_frames_do_not_keep_it_alive) {  // Protocol 8.2
   Server server;
   Client silent = Client::with_session(server, 4000);
@@ -359,7 +372,7 @@ TEST(Session, a_resume_that_the_log_has_first_makes_an_expiry_void) {  // R-714,
   fresh.send(connect_frame(4000, old.session.session, old.session.password));
   server.turn();
   server.advance_ms(8000);
-  server.turn();  // Proposes the expiry, behind the resume.
+  server.run(2);  // Proposes the expiry, behind the resume.
   server.finish_disk();
   server.set_disk_slow(false);
   server.run(1);
@@ -374,7 +387,7 @@ TEST(Session, writes_behind_its_end_in_the_log_get_session_expired) {  // R-718
   Client client = Client::with_session(server, 4000);
   server.set_disk_slow(true);
   server.advance_ms(8000);
-  server.turn();
+  server.run(2);
   client.post(Opcode::create, create_body("/late"));
   server.turn();
   server.finish_disk();

@@ -154,12 +154,7 @@ class Server {
   // One turn of the loop (design chapter 3).
   void turn() {
     replica.tick(now, wall);
-    bool more = front.serve(mail, now);
-    while (more) {
-      submit();
-      more = front.serve(mail, now);
-    }
-    submit();
+    serve();
     front.take_touches(touches_);
     for (const Front::Touch& touch : touches_) {
       replica.touch(touch.session, touch.at);
@@ -177,7 +172,7 @@ class Server {
     }
     while (replica.apply(64)) {
     }
-    front.serve(mail, now);
+    serve();  // What waited for these replies may be writes again: the next turn's.
     front.tick(now);
     obey();
   }
@@ -264,6 +259,14 @@ class Server {
     config.min_session_timeout_ms = 4000;
     config.max_session_timeout_ms = 40000;
     return config;
+  }
+
+  void serve() {
+    bool more = true;
+    while (more) {
+      more = front.serve(mail, now);
+      submit();
+    }
   }
 
   void submit() {
