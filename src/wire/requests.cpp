@@ -243,12 +243,10 @@ bool add_multi_create(Reader& reader, Opcode opcode, DecodeScratch& scratch) {
   if (tree::has_ttl(mode) && opcode != Opcode::create_ttl) {
     return false;
   }
-  if (opcode == Opcode::create_container) {
-    mode = container_mode(mode);
-  } else if (mode == CreateMode::container) {
+  if (mode == CreateMode::container) {
     opcode = Opcode::create_container;
-  } else if (opcode == Opcode::create_ttl && !tree::has_ttl(mode)) {
-    opcode = Opcode::create;
+  } else if (opcode == Opcode::create_container || (opcode == Opcode::create_ttl && !tree::has_ttl(mode))) {
+    opcode = Opcode::create;  // An ephemeral one, if the flags say so: a single createContainer never makes one.
   }
   wire.create.mode = mode;
   wire.create.stat_in_reply = opcode != Opcode::create;

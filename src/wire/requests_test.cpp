@@ -253,7 +253,7 @@ TEST(multi_requests, create_flags_decide_what_an_element_is) {
   constexpr auto rows = std::to_array<MultiFlagRow>({
       {Opcode::create, {"-5", "1 0", "1 1", "1 2", "1 3", "19 4", "-5", "-5", "-5"}},
       {Opcode::create2, {"-5", "15 0", "15 1", "15 2", "15 3", "19 4", "-5", "-5", "-5"}},
-      {Opcode::create_container, {"-5", "19 4", "19 4", "19 7", "19 7", "19 4", "-5", "-5", "-5"}},
+      {Opcode::create_container, {"-5", "1 0", "1 1", "1 2", "1 3", "19 4", "-5", "-5", "-5"}},
       {Opcode::create_ttl, {"-5", "1 0", "1 1", "1 2", "1 3", "19 4", "21 5", "21 6", "-5"}},
   });
   DecodeScratch scratch;
