@@ -10,11 +10,11 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools/setup.sh check || exit 1
-./run --build || exit 1
+./run --build && ninja -C build/release sim_test || exit 1
 quorate=build/release/quorate
 
-long_kill() { python3 test/kill.py --quorate "$quorate" --rounds 50; }
-long_differential() { python3 test/differential.py --quorate "$quorate" --steps 200000; }
+long_kill() { /usr/bin/python3 test/kill.py --quorate "$quorate" --long; }
+long_differential() { /usr/bin/python3 test/differential.py --quorate "$quorate" --steps 200000; }
 long_fuzz() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
   ninja -C build/asan-ubsan || return 1
@@ -27,7 +27,7 @@ long_fuzz() {
   done
   return $status
 }
-long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='*crash*:*torn*:*Crash*:*Torn*'; }
+long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='StorageCrash.many_lives*'; }
 long_bench() { bench/compare; }
 
 parts=("$@")

@@ -1,6 +1,7 @@
 // A crash at every operation of the storage, and again inside the recovery from it (F-202, F-203, F-301 to F-303): no
 // acknowledged entry is lost, nothing is invented, term and vote never go back (I-105 to I-107, R-122).
 
+#include <cstdlib>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,12 @@ std::uint64_t operations_of_a_life() {
   EXPECT_TRUE(live(life)) << life.complaint;
   EXPECT_TRUE(life.complaint.empty()) << life.complaint;
   return disk.operations();
+}
+
+// `./check --long crash` asks for many more.
+std::uint64_t lives_seeds() {
+  const char* wanted = std::getenv("QUORATE_CRASH_SEEDS");
+  return wanted == nullptr ? 60 : std::strtoull(wanted, nullptr, 10);
 }
 
 TEST(StorageCrash, the_script_does_what_a_server_does) {
@@ -122,7 +129,7 @@ TEST(StorageCrash, a_crash_inside_the_recovery_from_a_crash_changes_nothing) {  
 }
 
 TEST(StorageCrash, many_lives_that_end_anywhere_lose_nothing) {  // F-206
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= lives_seeds(); ++seed) {
     Prng prng{seed};
     Disk disk;
     Promises promises;
