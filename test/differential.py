@@ -50,7 +50,10 @@ class Pair:
             except judge.Difference as difference:
                 found = (number, str(difference))
                 break
-        dumps = [each.finish() for each in players]
+        try:
+            dumps = [each.finish() for each in players]
+        except (OSError, player.protocol.Closed, player.protocol.Timeout) as error:
+            return found or (len(steps), f"the end of the script: {type(error).__name__} {error}")
         if found is None and not enough:
             try:
                 court.dumps(*dumps)
@@ -250,6 +253,9 @@ def run(options, pair, right):
         if found:
             differing += 1
             print(f"FAILED  seed {seed}: {found[1]}", flush=True)
+            if not right.is_running():
+                print(describe(steps[: found[0] + 1], found), right.log_tail(), sep="\n", flush=True)
+                break
             shorter, shown = shrink(pair, steps, found, 60)
             print(f"  shrunk to {len(shorter)} steps (replay: --seed {seed} --length {options.length} --steps 1)")
             print(describe(shorter, shown), flush=True)

@@ -122,7 +122,9 @@ class Load:
     def verify(self, all_written=False):
         """What is in the tree is what was sent, and all that was acknowledged."""
         reader = protocol.opened(self.server.port)
-        names = set(reader.children(self.parent).body[0])
+        reply = reader.children(self.parent)
+        check(reply.error == 0, f"{self.parent} is lost: {reply}")
+        names = set(reply.body[0])
         for writer in self.writers:
             found = {f"{self.parent}/{name}" for name in names if name.startswith(f"w{writer.number}-")}
             lost = writer.acknowledged - found
@@ -189,7 +191,8 @@ class Load:
 
 def kills(options, report):
     """All rounds on one data directory, so that each recovery has the earlier ones' history below it."""
-    server = servers.tested(options)
+    # Snapshots and new segments come often, so that they are under way when the kill comes.
+    server = servers.tested(options, {"snapCount": "3000", "autopurge.purgeInterval": "1", "txnLogSizeLimitInKb": "1024"})
     chance = random.Random(options.seed)
     loads = []
 
@@ -213,6 +216,7 @@ def kills(options, report):
         if not report.run(f"kill -9, round {number}", one_round, number, before_failure=server.log_tail) and not report.only:
             break
     report.run("kill -9 twice, the second while recovering", kill_while_recovering, server, loads, before_failure=server.log_tail)
+    report.run("a lost write would be seen", roll_back, server, before_failure=server.log_tail)
     report.run("SIGTERM under load", terminate, server, before_failure=server.log_tail)
     if not options.zookeeper:
         report.run("damage in the middle of the log stops the start", damage, server, options, before_failure=server.log_tail)
@@ -235,6 +239,38 @@ def kill_while_recovering(server, loads):
         each.verify()
 
 
+def roll_back(server):
+    """The proof that a lost write would be seen: an earlier copy of the data directory in the later one's place."""
+    if not server.is_running():
+        server.start()
+    load = Load(server, 9002)
+    copy = server.home / "copy"
+    waiting.until(lambda: load.reached(300), 60, "300 writes")
+    server.kill()
+    load.end()
+    shutil.copytree(server.data, copy)
+    server.start()
+    later = Load(server, 9003)
+    waiting.until(lambda: later.reached(300), 60, "300 writes")
+    server.kill()
+    later.end()
+    aside = server.home / "aside"
+    shutil.move(server.data, aside)
+    shutil.copytree(copy, server.data)
+    server.start()
+    load.verify()
+    try:
+        later.verify()
+    except Exception as seen:
+        return f"seen: {type(seen).__name__}"
+    finally:
+        server.kill()
+        shutil.rmtree(server.data)
+        shutil.move(aside, server.data)
+        shutil.rmtree(copy)
+    raise cases.Failure("a data directory that was rolled back went unnoticed")
+
+
 def terminate(server):
     """SIGTERM ends the process with 0 and loses nothing (a ZooKeeper in Java ends with 143)."""
     if not server.is_running():
@@ -251,8 +287,14 @@ def terminate(server):
 
 def damage(server, options):
     """R-116: a flipped bit before the tail stops the start with the file and the offset; putting it back heals it."""
+    # A directory without a snapshot, so that the whole log counts.
     if server.is_running():
         server.stop()
+    server = servers.tested(options).start()
+    load = Load(server, 1)
+    waiting.until(lambda: load.reached(4000), 60, "4000 writes")
+    cases.same(server.stop(), 0, "exit code")
+    load.end()
     segments = sorted(pathlib.Path(server.data).rglob("*.log"))
     check(segments, f"no log segments under {server.data}: {[p.name for p in server.data.rglob('*')]}")
     flipped = 0

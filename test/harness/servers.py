@@ -144,7 +144,7 @@ class Quorate(Server):
 
     def __init__(self, binary, settings=None, directory=None, keep=False):
         super().__init__(settings, directory, keep)
-        self.binary = binary
+        self.binary = os.path.abspath(binary)  # The server runs in a directory of its own.
 
     def command(self):
         return [str(self.binary), "serve", "--config", str(self.config_path)]
