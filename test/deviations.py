@@ -251,6 +251,15 @@ def d20_delete_container(f):
     same(a.exists(path).error, 0, "exists")
 
 
+def d22_relative_paths_of_watches(f):
+    a, b = f.open(), f.open()
+    path = f.top(a)
+    same(b.call(106, protocol.path_and_number(path, 1)).error, 0, "addWatch, recursive")
+    for opcode in (17, 18):
+        for text in ("a/b", "a", "relative/"):
+            same(a.call(opcode, protocol.path_and_number(text, 2)).error, -121, f"opcode {opcode} of {text}")
+
+
 def main():
     parser = servers.arguments(__doc__.splitlines()[0])
     options = parser.parse_args()

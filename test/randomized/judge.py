@@ -21,6 +21,7 @@ ALLOWED = {
     "multi-create2": "create2 inside a multi answers path and stat, as from 3.8.2 on (protocol 0)",
     "multi-flags": "bad create flags inside a multi refuse the whole request, as from 3.8.2 on (protocol 0)",
     "multi-null-id": "a null id inside a multi refuses the whole request, whatever fails before it (protocol 3.14)",
+    "relative-watch": "a path without a leading '/' has no watch, also while others have recursive ones (protocol 3.11)",
     "auth-order": "the credentials into which auth expands stand in any order (protocol 6.5: they are a set)",
     "check-watches": "checkWatches asks about this connection's watches only (protocol, Appendix B)",
     "exists-read": "exists needs READ on a znode that is there, as from 3.8.4 and 3.9.2 on (protocol 0)",
@@ -197,11 +198,14 @@ class Judge:
             reason = "check-watches"
         elif request.get("path") == "" and left.error == 0 and right.error == -101:
             reason = "empty-path"
+        elif op in ("checkWatches", "removeWatches") and request["path"][:1] != "/" and request["path"][:1] != "@":
+            if left.error == -5 and right.error in (0, -121):
+                reason = "relative-watch"
         elif op == "exists" and (left.error, right.error) == (0, -102):
             reason = "exists-read"
         if reason:
             self.allowed[reason] += 1
-        if reason == "exists-read" and request["watch"]:
+        if reason == "exists-read" and request["watch"] or reason == "relative-watch" and right.error == 0:
             raise Enough  # The left server has a watch more.
         return reason is not None
 
