@@ -13,7 +13,7 @@ namespace {
 using storage::Damage;
 
 constexpr storage::WalConfig small_segments{.segment_bytes = 12 * 4096, .recycled_segments_max = 1};
-constexpr storage::WalConfig large_segments{.segment_bytes = 64 * 4096, .recycled_segments_max = 1};
+constexpr storage::WalConfig large_segments{.segment_bytes = 16 * 4096, .recycled_segments_max = 1};
 const std::string first_segment = "data/log/00000000000000000001.log";
 
 // What a start would find, without changing anything.
@@ -308,6 +308,25 @@ TEST(StorageDamage, a_damaged_snapshot_is_replaced_by_the_older_one_and_the_log)
     ASSERT_TRUE(reports(life.recovery(), Damage::Kind::bad_snapshot)) << "offset " << offset;
     ASSERT_EQ(life.recovery().snapshot->path, "data/snapshots/" + names.front());
   }
+}
+
+TEST(StorageDamage, a_snapshot_that_its_reader_refuses_is_a_damaged_one) {
+  Grown sample{true};
+  sample.disk.restart();
+  auto directory = storage::DataDirectory::inspect(sample.disk, test_paths);
+  ASSERT_TRUE(directory);
+  int finished = 0;
+  const storage::SnapshotSink sink{.reset = [] {},
+                                   .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; },
+                                   .finish = [&finished]() -> Result<void> {
+                                     return ++finished == 1 ? Result<void>{failure(ErrorCode::invalid, "no root")}
+                                                            : Result<void>{};
+                                   }};
+  const auto recovery = storage::recover(*directory, sink, {});
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(finished, 2);
+  EXPECT_TRUE(reports(*recovery, Damage::Kind::bad_snapshot));
+  EXPECT_EQ(last_of(*recovery), sample.promises.last());
 }
 
 TEST(StorageDamage, purging_counts_only_snapshots_that_check) {  // K-105

@@ -67,6 +67,7 @@ class LogReader {
   void judge_end(std::size_t end);
   void judge_absence();
   Result<void> read_older(std::size_t start);
+  Result<void> look_behind();
   void continue_here(std::size_t newest);
   void continue_after_snapshot();
   void cut_off_from(std::size_t first);
@@ -507,6 +508,32 @@ Result<void> LogReader::read_older(std::size_t start) {
   return done;
 }
 
+// What lies behind damage: terms that were used are not used again, and the operator is told how far entries went.
+Result<void> LogReader::look_behind() {
+  for (const SegmentFile& segment : files_) {
+    if (!segment.header) {
+      continue;
+    }
+    if (segment.header->hard_state.term > hard_state_.term) {
+      hard_state_ = segment.header->hard_state;
+    }
+    if (std::ranges::find(contents_.cut_off, segment.sequence) == contents_.cut_off.end()) {
+      continue;
+    }
+    auto file = directory_.disk().open(segment.path, Disk::Open::existing);
+    if (!file) {
+      return std::unexpected(file.error());
+    }
+    const auto bytes = read_part(**file, 0, segment.bytes);
+    if (!bytes) {
+      return std::unexpected(bytes.error());
+    }
+    const Evidence evidence = search(*bytes, wire::log_block_bytes, segment.header->generation);
+    contents_.last_seen = std::max(contents_.last_seen, evidence.last_index);
+  }
+  return {};
+}
+
 Result<LogContents> LogReader::read(bool everything) {
   if (auto found = find_segments(); !found) {
     return std::unexpected(found.error());
@@ -532,11 +559,8 @@ Result<LogContents> LogReader::read(bool everything) {
       continue_after_snapshot();
     }
   }
-  for (const SegmentFile& file : files_) {
-    // Terms that were used behind damage are not used again.
-    if (file.header && file.header->hard_state.term > hard_state_.term) {
-      hard_state_ = file.header->hard_state;
-    }
+  if (auto seen = look_behind(); !seen) {
+    return std::unexpected(seen.error());
   }
   raft::Recovered& recovered = contents_.recovered;
   const Term newest_term = std::max(last_term_, snapshot_.term);

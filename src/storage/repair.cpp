@@ -87,8 +87,8 @@ std::string Repair::describe() const {
     text += fmt::format("moved to {}: {}, which cannot be reached any more\n", quarantine_, path);
   }
   if (!cut_.empty()) {
-    text +=
-        fmt::format("copied to {}: {}, then cut at offset {}\n", quarantine_, cut_, recovery_.log.position.keep_bytes);
+    text += fmt::format("copied to {}: {}, then cut behind entry {}\n", quarantine_, cut_,
+                        raw(recovery_.log.position.last_index));
   }
   if (recovery_.may_start()) {
     return text + "lost: nothing\n";

@@ -293,6 +293,11 @@ Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const Snaps
   if (items != reader->items()) {
     return damaged(file, 0, Error{ErrorCode::corrupt, "the footer names another number of items"});
   }
+  if (sink.finish) {
+    if (auto finished = sink.finish(); !finished) {
+      return failure(ErrorCode::corrupt, fmt::format("{}: {}", file.path, finished.error().message));
+    }
+  }
   return reader->header();
 }
 

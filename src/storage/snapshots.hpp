@@ -39,6 +39,8 @@ Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory);
 struct SnapshotSink {
   std::function<void()> reset;  // Before the first item, and again if a damaged file's items have to be forgotten.
   std::function<Result<void>(const tree::SnapshotItem&)> item;
+  // After the last item, if set: an error makes the file a damaged one, and the older one is tried.
+  std::function<Result<void>()> finish = nullptr;
 };
 
 // Reads the whole file and delivers its items; an error (corrupt: a block, the footer, the digest, or the sink's own)
