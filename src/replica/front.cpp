@@ -26,7 +26,7 @@ Front::State::State(FrontConfig the_config, tree::Tree& the_tree, Prng prng)
     : config(std::move(the_config)),
       tree(&the_tree),
       watches(prng.next_u64()),
-      password_secret(draw_secret(prng)),
+      password_secret(config.password_secret.empty() ? draw_secret(prng) : config.password_secret),
       connection_tokens(config.connection_tokens) {}
 
 Front::Front(FrontConfig config, tree::Tree& tree, Prng prng)

@@ -53,6 +53,8 @@ struct FrontConfig {
   std::size_t outstanding_max = 1000;           // globalOutstandingLimit (protocol 14.6)
   std::string super_digest;                     // DigestAuthenticationProvider.superDigest; empty: none.
   bool digest_enabled = true;
+  std::string
+      password_secret;  // 32 bytes of true chance from which passwords are made; empty: drawn from the Prng.
   std::vector<std::string> enforced_schemes;         // enforce.auth.schemes; empty: off.
   std::int64_t throttled_op_wait_ms = 0;             // A request that waited longer gets -127; 0: off (protocol 14.3).
   std::int64_t large_request_threshold = -1;         // Frames above it are large; negative: off (protocol 14.4).

@@ -43,6 +43,10 @@ replica::ReplicaConfig replica_config(const Config& config, const storage::Ident
 
 replica::FrontConfig front_config(const Config& config) {
   replica::FrontConfig made;
+  for (int word = 0; word < 4; ++word) {
+    const std::uint64_t drawn = true_random();
+    made.password_secret.append(reinterpret_cast<const char*>(&drawn), sizeof(drawn));
+  }
   made.frame_bytes_max = config.frame_bytes_max;
   made.min_session_timeout_ms = config.min_session_timeout_ms;
   made.max_session_timeout_ms = config.max_session_timeout_ms;
@@ -164,6 +168,7 @@ void Loop::turn() {
   dispatch();
   port_.read(now_);
   work_left_ = front_.serve(mail_, now_);
+  pass_on_touches();
   submit();
   stage();
   log_.flush();  // What is on disk is applied below, while the next batch may already be under way.
@@ -260,11 +265,15 @@ void Loop::look_after_snapshot() {
   }
 }
 
-void Loop::keep_time() {
+// Before the turn's tick, so that no session is judged silent whose request has just arrived.
+void Loop::pass_on_touches() {
   front_.take_touches(touches_);
   for (const replica::Front::Touch& touch : touches_) {
     replica_.touch(touch.session, touch.at);
   }
+}
+
+void Loop::keep_time() {
   front_.take_admin_requests(admin_requests_);
   for (const replica::Front::AdminRequest& request : admin_requests_) {
     admin_.answer(request, now_, net::wall_now());

@@ -51,6 +51,7 @@ class Loop {
   void take_durable();
   void apply();
   void look_after_snapshot();
+  void pass_on_touches();
   void keep_time();
   void finish();
   [[nodiscard]] MonoTime deadline() const;

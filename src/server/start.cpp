@@ -1,6 +1,7 @@
 #include "server/start.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "server/worker.hpp"
 #include "storage/recovery.hpp"
 #include "storage/snapshots.hpp"
+#include "tree/memory_advice.hpp"
 #include "tree/tree.hpp"
 
 namespace quorate::server {
@@ -78,6 +80,11 @@ replica::Restored assemble(const storage::DataDirectory& directory, storage::Rec
   return restored;
 }
 
+// A refusal costs speed, nothing else.
+void advise_huge_pages(void* start, std::size_t bytes) {
+  (void)::madvise(start, bytes, MADV_HUGEPAGE);
+}
+
 }  // namespace
 
 std::uint64_t true_random() {
@@ -93,6 +100,7 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
   if (!directory) {
     return std::unexpected(directory.error());
   }
+  tree::set_memory_advice(advise_huge_pages);
   tree::Tree tree = tree::Tree::for_loading();
   const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
                                    .item = [&tree](const tree::SnapshotItem& item) { return tree.load(item); }};
