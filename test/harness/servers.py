@@ -42,10 +42,14 @@ _started = []
 @atexit.register
 def _end_all():
     for server in _started:
+        if server.is_running():
+            server.kill()
+    for server in _started:
         server.destroy()
 
 
 def _ended_by(number, _frame):
+    signal.signal(number, signal.SIG_IGN)  # A second one must not interrupt the cleaning up.
     sys.exit(128 + number)  # So that atexit runs and no server is left behind.
 
 
