@@ -9,6 +9,23 @@
 
 namespace quorate::storage {
 
+namespace {
+
+Index last_index_in(const Blob& payload) {
+  std::vector<raft::Entry> entries;
+  std::size_t at = 0;
+  while (at < payload.size()) {
+    const auto length = wire::decode_batch(payload.slice(at, payload.size() - at), entries);
+    if (!length) {
+      break;
+    }
+    at += *length;
+  }
+  return entries.empty() ? Index{} : entries.back().index;
+}
+
+}  // namespace
+
 Evidence search(ByteView segment, std::uint64_t from, std::uint64_t generation) {
   Evidence evidence;
   // False claims of length cost a checksum over what they claim; honest segments hold each byte in one record.
@@ -34,10 +51,7 @@ Evidence search(ByteView segment, std::uint64_t from, std::uint64_t generation) 
     ++evidence.records;
     evidence.synced_through = std::max(evidence.synced_through, record->header.synced_through);
     evidence.commit_hint = std::max(evidence.commit_hint, record->header.commit_hint);
-    std::vector<raft::Entry> entries;
-    if (wire::decode_batch(Blob::copy(record->payload), entries) && !entries.empty()) {
-      evidence.last_index = std::max(evidence.last_index, entries.back().index);
-    }
+    evidence.last_index = std::max(evidence.last_index, last_index_in(Blob::copy(record->payload)));
     offset += record->bytes - wire::log_block_bytes;
   }
   return evidence;
