@@ -2,7 +2,8 @@
 # The checks that take hours. Each part can be run alone:
 #   ./check --long                 all of them, one after the other
 #   ./check --long kill            50 times kill -9 under load
-#   ./check --long differential    200,000 random steps against Debian's ZooKeeper
+#   ./check --long differential    500,000 random steps against Debian's ZooKeeper
+#   ./check --long hostile         clients that break the rules, ten times as many
 #   ./check --long fuzz            20 minutes for each fuzz target
 #   ./check --long crash           the storage's crash tests over many seeds
 #   ./check --long bench           the whole comparison with Debian's ZooKeeper
@@ -14,7 +15,8 @@ tools/setup.sh check || exit 1
 quorate=build/release/quorate
 
 long_kill() { /usr/bin/python3 test/kill.py --quorate "$quorate" --long; }
-long_differential() { /usr/bin/python3 test/differential.py --quorate "$quorate" --steps 200000; }
+long_differential() { /usr/bin/python3 test/differential.py --quorate "$quorate" --steps 500000 --length 200 --seed "$RANDOM" &&
+  /usr/bin/python3 test/differential.py --self --prove; }
 long_fuzz() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
   ninja -C build/asan-ubsan || return 1
@@ -27,15 +29,16 @@ long_fuzz() {
   done
   return $status
 }
+long_hostile() { /usr/bin/python3 test/hostile.py --quorate "$quorate" --scale 10; }
 long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='StorageCrash.many_lives*'; }
 long_bench() { bench/compare; }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kill differential fuzz crash bench)
+[ ${#parts[@]} -gt 0 ] || parts=(kill differential hostile fuzz crash bench)
 status=0
 for name in "${parts[@]}"; do
   case "$name" in
-    kill | differential | fuzz | crash | bench) echo "== $name"; "long_$name" || status=1 ;;
+    kill | differential | hostile | fuzz | crash | bench) echo "== $name"; "long_$name" || status=1 ;;
     *) sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done
