@@ -32,7 +32,7 @@ struct Config {
   std::size_t connections_per_address_max = 60;  // 0: no limit.
   std::size_t connections_max = 0;               // 0: no limit.
   std::size_t frame_bytes_max = 0xFFFFF;
-  std::size_t outstanding_max = 1000;
+  std::size_t outstanding_max = 16384;
   std::int64_t throttled_op_wait_ms = 0;      // 0: off.
   std::int64_t large_request_threshold = -1;  // Negative: off.
   std::size_t large_request_bytes_max = 100U << 20;

@@ -240,6 +240,21 @@ TEST(server, a_busy_port_and_a_held_directory_have_codes_of_their_own) {
   EXPECT_EQ(Server::start(config, running.disk()).error().code, ExitCode::data_directory);
 }
 
+TEST(server, a_zookeepers_data_directory_is_not_taken_for_an_empty_one) {
+  Running running;
+  Config config = running.config();
+  config.port = 0;
+  config.data_directory += "/theirs";
+  config.log_directory = config.data_directory;
+  std::filesystem::create_directories(config.data_directory + "/version-2");
+  const auto refused = Server::start(config, running.disk());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ExitCode::data_directory);
+  EXPECT_NE(refused.error().message.find("version-2"), std::string::npos);
+  std::filesystem::remove(config.data_directory + "/version-2");
+  EXPECT_TRUE(Server::start(config, running.disk()).has_value());
+}
+
 // S-203, F-601: a client that never reads is closed at a bound; the others do not notice.
 TEST(server, a_client_that_never_reads_does_not_hold_the_others_up) {
   Running running;

@@ -50,8 +50,8 @@ constexpr std::array table = std::to_array<Setting>({
      "Largest request; a larger frame closes its connection."},
     {"jute.maxbuffer.extrasize", "", Kind::size, "", 0, int_max, "bytes", Effect::ignored,
      "Slack for ZooKeeper's records between servers."},
-    {"globalOutstandingLimit", "", Kind::integer, "1000", 1, int_max, "requests", Effect::active,
-     "Requests in process beyond which connections that have some are not read from."},
+    {"globalOutstandingLimit", "", Kind::integer, "16384", 1, int_max, "requests", Effect::active,
+     "Requests in process beyond which connections that have some are not read from (ZooKeeper: 1000)."},
     {"tcpKeepAlive", "", Kind::lenient, "false", 0, 0, "", Effect::cluster, "Keep-alive probes between servers."},
     {"clientTcpKeepAlive", "", Kind::lenient, "false", 0, 0, "", Effect::active, "Keep-alive probes to clients."},
     // Durability, log and snapshots.

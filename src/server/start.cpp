@@ -1,6 +1,7 @@
 #include "server/start.hpp"
 
 #include <fmt/format.h>
+#include <optional>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <utility>
@@ -29,6 +30,23 @@ std::unexpected<StartFailure> failed(const Error& error) {
   return std::unexpected(StartFailure{.code = code, .message = error.message});
 }
 
+// A zoo.cfg that served ZooKeeper until now names ZooKeeper's directories. Starting empty there would look like the
+// loss of everything, so it has to be said in so many words that nothing of it is read.
+std::optional<Error> refuse_zookeepers_directory(const Config& config, storage::Disk& disk) {
+  for (const std::string* path : {&config.data_directory, &config.log_directory}) {
+    const Result<bool> theirs = disk.exists(*path + "/version-2");
+    const Result<bool> ours = disk.exists(config.data_directory + "/identity");
+    if (theirs && *theirs && ours && !*ours) {
+      return Error{
+          ErrorCode::invalid,
+          fmt::format("{} holds the data of a ZooKeeper server (version-2), which this Quorate does not import: "
+                      "give Quorate a directory of its own with dataDir",
+                      *path)};
+    }
+  }
+  return std::nullopt;
+}
+
 Started<std::unique_ptr<storage::DataDirectory>> open_directory(const Config& config, storage::Disk& disk) {
   if (!config.create_directories) {
     for (const std::string* path : {&config.data_directory, &config.log_directory}) {
@@ -38,6 +56,9 @@ Started<std::unique_ptr<storage::DataDirectory>> open_directory(const Config& co
             Error{ErrorCode::not_found, "the directory " + *path + " does not exist, and datadir.autocreate is false"});
       }
     }
+  }
+  if (const std::optional<Error> theirs = refuse_zookeepers_directory(config, disk)) {
+    return failed(*theirs);
   }
   const storage::Identity fresh{.cluster_high = true_random(),
                                 .cluster_low = true_random(),
@@ -103,7 +124,8 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
   tree::set_memory_advice(advise_huge_pages);
   tree::Tree tree = tree::Tree::for_loading();
   const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
-                                   .item = [&tree](const tree::SnapshotItem& item) { return tree.load(item); }};
+                                   .item = [&tree](const tree::SnapshotItem& item) { return tree.load(item); },
+                                   .finish = [&tree] { return tree.finish_loading(); }};
   Result<storage::Recovery> recovery = storage::recover(**directory, sink, run_in_parallel);
   if (!recovery) {
     return failed(recovery.error());
@@ -115,11 +137,7 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
                                     "restore a backup, or see what would be lost with: quorate verify {}",
                                     config.data_directory, config.data_directory)});
   }
-  if (recovery->header) {
-    if (Result<void> whole = tree.finish_loading(); !whole) {
-      return failed(whole.error());
-    }
-  } else {
+  if (!recovery->header) {
     tree = tree::Tree(0);  // The log's first entry brings the secret.
   }
   const storage::WalConfig wal_config{.segment_bytes = config.segment_bytes, .force_sync = config.force_sync};
