@@ -64,7 +64,9 @@ static void print_stat(const char* what, int code, const struct Stat* stat) {
          stat->czxid != stat->mzxid);
 }
 
-static int compare_names(const void* a, const void* b) { return strcmp(*(char* const*)a, *(char* const*)b); }
+static int compare_names(const void* a, const void* b) {
+  return strcmp(*(char* const*)a, *(char* const*)b);
+}
 
 static void print_names(const char* what, int code, struct String_vector* names) {
   printf("%s: %d", what, code);
@@ -96,21 +98,30 @@ static void basics(zhandle_t* handle) {
   printf(" %s\n", path);
   printf("create again: %d\n", zoo_create(handle, "/c", "one", 3, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
   printf("create below nothing: %d\n", zoo_create(handle, "/no/x", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
-  printf("create with null data: %d\n", zoo_create(handle, "/c/null", NULL, -1, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
-  printf("create with empty data: %d\n", zoo_create(handle, "/c/empty", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
+  printf("create with null data: %d\n",
+         zoo_create(handle, "/c/null", NULL, -1, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
+  printf("create with empty data: %d\n",
+         zoo_create(handle, "/c/empty", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
   for (int i = 0; i < 3; ++i) {
-    printf("sequence: %d", zoo_create(handle, "/c/s-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_SEQUENTIAL, path, sizeof path));
+    printf("sequence: %d",
+           zoo_create(handle, "/c/s-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_SEQUENTIAL, path, sizeof path));
     printf(" %s\n", path);
   }
   printf("ephemeral: %d\n", zoo_create(handle, "/c/e", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, path, sizeof path));
   printf("below an ephemeral: %d\n", zoo_create(handle, "/c/e/x", "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path));
-  print_stat("create2", zoo_create2(handle, "/c/two", "22", 2, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat), &stat);
+  print_stat("create2", zoo_create2(handle, "/c/two", "22", 2, &ZOO_OPEN_ACL_UNSAFE, 0, path, sizeof path, &stat),
+             &stat);
   print_stat("container",
-             zoo_create2(handle, "/c/box", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_CONTAINER, path, sizeof path, &stat), &stat);
-  print_stat("ttl", zoo_create2_ttl(handle, "/c/ttl", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 600000, path,
-                                    sizeof path, &stat), &stat);
-  print_stat("ttl and sequence", zoo_create2_ttl(handle, "/c/ttl-", "", 0, &ZOO_OPEN_ACL_UNSAFE,
-                                                 ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL, 600000, path, sizeof path, &stat), &stat);
+             zoo_create2(handle, "/c/box", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_CONTAINER, path, sizeof path, &stat),
+             &stat);
+  print_stat("ttl",
+             zoo_create2_ttl(handle, "/c/ttl", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_WITH_TTL, 600000, path,
+                             sizeof path, &stat),
+             &stat);
+  print_stat("ttl and sequence",
+             zoo_create2_ttl(handle, "/c/ttl-", "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT_SEQUENTIAL_WITH_TTL, 600000,
+                             path, sizeof path, &stat),
+             &stat);
   printf("  named %s\n", path);
   print_data(handle, "/c");
   print_data(handle, "/c/null");
@@ -299,8 +310,8 @@ int main(int count, char** arguments) {
     zhandle_t* handle = open_handle(arguments[1], &id, 1);
     struct Stat stat;
     int code = zoo_exists(handle, "/c/e", 0, &stat);
-    printf("resumed: same id %d, ephemeral %d, owned by it %d\n", zoo_client_id(handle)->client_id == id.client_id, code,
-           stat.ephemeralOwner == id.client_id);
+    printf("resumed: same id %d, ephemeral %d, owned by it %d\n", zoo_client_id(handle)->client_id == id.client_id,
+           code, stat.ephemeralOwner == id.client_id);
     printf("close: %d\n", zookeeper_close(handle));
     return 0;
   }
