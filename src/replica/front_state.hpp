@@ -92,7 +92,7 @@ struct Front::State {
   void answer_descendants(Connection& connection, wire::ReplyHeader header);
   void answer_ephemerals(Connection& connection, const wire::ReplyHeader& header);
   void answer_multi_read(Connection& connection, const wire::ReplyHeader& header);
-  void append_read_result(Connection& connection, wire::Writer& writer, const wire::ReadOperation& operation);
+  void append_read_result(Connection& connection, wire::MultiReadReply& reply, const wire::ReadOperation& operation);
 
   // watches.cpp
   void answer_check_watches(Connection& connection, wire::ReplyHeader header, bool remove);

@@ -67,6 +67,21 @@ TEST(Limits, one_large_reply_is_no_reason_to_close) {
   EXPECT_EQ(client.call(Opcode::get_data, watch_body("/a")).body.size(), 4U + 100'000 + 68);
 }
 
+TEST(Limits, a_multi_read_whose_reply_would_be_too_long_is_an_error) {  // Protocol 3.15
+  Server server;
+  Client client = Client::with_session(server);
+  client.create("/big", std::string(1'000'000, 'x'));
+  Body body;
+  for (int i = 0; i < 300; ++i) {  // 300 MB of reply for 6 KB of request.
+    body.number(4).flag(false).number(-1).text("/big").flag(false);
+  }
+  body.number(-1).flag(true).number(-1);
+  const Reply reply = client.call(Opcode::multi_read, body.bytes);
+  EXPECT_NE(reply.error, 0);
+  EXPECT_TRUE(reply.body.empty());
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/big")).error, 0);
+}
+
 TEST(Limits, what_waits_unexecuted_is_bounded) {
   ServerOptions options;
   options.front.pipeline_bytes_max = 10000;

@@ -7,7 +7,6 @@
 
 #include "base/ensure.hpp"
 #include "replica/front_state.hpp"
-#include "wire/jute.hpp"
 #include "wire/replies.hpp"
 
 namespace quorate::replica {
@@ -16,14 +15,6 @@ namespace {
 // The empty path is another name of the root in these requests (protocol 3.3).
 std::string_view named(std::string_view path) {
   return path.empty() ? std::string_view("/") : path;
-}
-
-// A multi's result that is an error: its header, then the code once more (protocol 3.14).
-void write_error(wire::Writer& writer, tree::Status status) {
-  writer.write_int(static_cast<std::int32_t>(wire::Opcode::error));
-  writer.write_bool(false);
-  writer.write_int(static_cast<std::int32_t>(status));
-  writer.write_int(static_cast<std::int32_t>(status));
 }
 
 }  // namespace
@@ -186,43 +177,35 @@ void Front::State::answer_ephemerals(Connection& connection, const wire::ReplyHe
 }
 
 void Front::State::answer_multi_read(Connection& connection, const wire::ReplyHeader& header) {
-  const auto& wanted = std::get<wire::MultiReadRequest>(request);
-  wire::Writer writer(connection.output.bytes());
-  const std::size_t frame = writer.begin_frame();
-  writer.write_int(header.xid);
-  writer.write_long(raw(header.zxid));
-  writer.write_int(static_cast<std::int32_t>(header.status));
-  for (const wire::ReadOperation& operation : wanted.operations) {
-    append_read_result(connection, writer, operation);
+  wire::MultiReadReply reply(connection.output.bytes(), header);
+  for (const wire::ReadOperation& operation : std::get<wire::MultiReadRequest>(request).operations) {
+    if (reply.is_too_long()) {
+      break;
+    }
+    append_read_result(connection, reply, operation);
   }
-  writer.write_int(-1);
-  writer.write_bool(true);
-  writer.write_int(-1);
-  writer.end_frame(frame);
+  reply.finish();
 }
 
-void Front::State::append_read_result(Connection& connection, wire::Writer& writer,
+void Front::State::append_read_result(Connection& connection, wire::MultiReadReply& reply,
                                       const wire::ReadOperation& operation) {
   const std::string_view path = named(operation.path);
   const auto znode = tree->find(path);
   if (!znode) {
-    write_error(writer, tree::Status::no_node);
+    reply.add_error(tree::Status::no_node);
     return;
   }
   if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
-    write_error(writer, tree::Status::no_auth);
+    reply.add_error(tree::Status::no_auth);
     return;
   }
-  writer.write_int(static_cast<std::int32_t>(operation.opcode));
-  writer.write_bool(false);
-  writer.write_int(0);
   if (operation.opcode == wire::Opcode::get_data) {
-    writer.write_buffer(znode->data);
-    wire::write_stat(writer, znode->stat);
+    reply.add_data(znode->data, znode->stat);
     return;
   }
-  writer.write_int(znode->stat.num_children);
-  tree->for_each_child(path, [&writer](std::string_view name) { writer.write_string(name); });
+  reply.begin_children();
+  tree->for_each_child(path, [&reply](std::string_view name) { reply.add_child(name); });
+  reply.end_children();
 }
 
 }  // namespace quorate::replica

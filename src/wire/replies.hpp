@@ -84,6 +84,8 @@ class MultiReadReply {
   void begin_children();
   void add_child(std::string_view name);
   void end_children();
+  // Nothing more will be kept: finish() makes an error of it, so what is left need not be looked at.
+  [[nodiscard]] bool is_too_long() const { return too_long_; }
   void finish();
 
  private:
