@@ -40,10 +40,15 @@ void ByteQueue::tidy() {
 void ByteQueue::clear() {
   begin_ = 0;
   if (bytes_.capacity() > kept_bytes_max) {
-    bytes_ = std::string();
+    release();
   } else {
     bytes_.clear();
   }
+}
+
+void ByteQueue::release() {
+  begin_ = 0;
+  std::string().swap(bytes_);
 }
 
 }  // namespace quorate::replica

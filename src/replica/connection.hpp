@@ -56,6 +56,8 @@ class ByteQueue {
   // Takes back the space in front; views become invalid. Large buffers of quiet connections are given up.
   void tidy();
   void clear();
+  // Empties it and gives the memory back. Assigning an empty string would not: it may keep what it had.
+  void release();
   // For encoders, which append.
   std::string& bytes() { return bytes_; }
 

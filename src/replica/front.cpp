@@ -60,7 +60,7 @@ ConnectionRef Front::open(std::string_view peer_ip, std::uint16_t peer_port, Mon
     slot = state.free_slots.back();
     state.free_slots.pop_back();
     life = state.connections[slot]->self.life + 1;
-    *state.connections[slot] = Connection{};
+    state.connections[slot] = std::make_unique<Connection>();  // A fresh one keeps none of the old one's memory.
   }
   Connection& connection = *state.connections[slot];
   connection.self = ConnectionRef{.slot = slot, .life = life};
@@ -115,8 +115,8 @@ void Front::closed(ConnectionRef ref) {
   state.forget_unanswered(*connection);
   state.release_session(*connection);
   connection->phase = Phase::dead;
-  connection->input = ByteQueue();
-  connection->output = ByteQueue();
+  state.release_input(*connection);
+  connection->output.release();
   state.dead_slots.push_back(ref.slot);
   --state.stats.connections;
 }
@@ -155,8 +155,21 @@ const std::vector<Submission>& Front::submissions() const {
   return state_->submissions;
 }
 
+bool Front::is_wanted(const Submission& submission) const {
+  const Connection* connection = state_->find(submission.connection);
+  return connection != nullptr && (connection->phase == Phase::serving || connection->phase == Phase::connecting);
+}
+
 void Front::clear_submissions() {
-  state_->submissions.clear();
+  State& state = *state_;
+  state.submissions.clear();
+  for (const std::uint32_t slot : state.unreleased_inputs) {
+    Connection& connection = *state.connections[slot];
+    if (connection.phase == Phase::closing || connection.phase == Phase::dead) {
+      connection.input.release();
+    }
+  }
+  state.unreleased_inputs.clear();
 }
 
 void Front::refused(const Submission& submission) {

@@ -91,6 +91,8 @@ class Front {
 
   // Writes gathered since the last clear, in order; the shell hands them to Replica::submit().
   [[nodiscard]] const std::vector<Submission>& submissions() const;
+  // False: its connection has closed since, by an earlier refusal perhaps; then it must not be executed any more.
+  [[nodiscard]] bool is_wanted(const Submission& submission) const;
   void clear_submissions();
   // The replica refused this submission before it got a number: the client gets -7.
   void refused(const Submission& submission);

@@ -42,6 +42,7 @@ struct Front::State {
   Unanswered pop_unanswered(Connection& connection);
   void close_session_holder(SessionId session, std::optional<std::uint32_t> but_generation);
   void begin_close(Connection& connection, bool abort = false);
+  void release_input(Connection& connection);
   void forget_unanswered(Connection& connection);
   void release_session(Connection& connection);
   void drop_watches_of_closed();
@@ -125,6 +126,7 @@ struct Front::State {
   std::size_t large_bytes = 0;  // Of large requests under way (protocol 14.4).
 
   std::vector<Submission> submissions;
+  std::vector<std::uint32_t> unreleased_inputs;  // Slots that closed while submissions may view their input.
   std::vector<AdminRequest> admin_requests;
 
   struct Fresh {

@@ -44,7 +44,7 @@ bool Front::State::handle_admin_word(Connection& connection) {
   ++connection.traffic.packets_received;
   ++stats.traffic.packets_received;
   connection.phase = Phase::admin;
-  connection.input = ByteQueue();
+  connection.input.release();
   update_wants_input(connection);
   return true;
 }
@@ -152,7 +152,7 @@ void Front::State::connected(Connection& connection, const MailItem& item) {
   connection.generation = item.generation;
   connection.timeout_ms = item.timeout_ms;
   connection.last_zxid = item.zxid;
-  connection.session_request = std::string();
+  std::string().swap(connection.session_request);  // Assigning would keep the memory.
   holders[item.session] = connection.self.slot;
   credentials_changed(connection);
   touch(connection);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "replica/connection.hpp"
 #include "replica/testing/harness.hpp"
 
 namespace quorate::replica::testing {
@@ -56,6 +57,36 @@ TEST(Limits, a_reader_that_never_reads_its_events_is_cut_off) {  // F-601, S-203
   EXPECT_TRUE(server.closed[slow.connection().slot]);  // Aborted.
   EXPECT_FALSE(writer.is_closed());
   EXPECT_EQ(server.front.stats().slow_readers_closed, 1U);
+}
+
+TEST(Limits, what_a_cut_off_reader_sent_last_is_not_executed) {  // S-203, R-902
+  ServerOptions options;
+  options.front.outgoing_bytes_max = 25;
+  Server server(options);
+  Client client = Client::with_session(server);
+  const SessionId session{client.session.session};
+  server.reads_output = false;
+  server.replica.set_disk_full(true);
+  for (int i = 0; i < 5; ++i) {  // Refused: the third refusal is one too many for who does not read.
+    client.post(Opcode::create, create_body("/n"));
+  }
+  client.post(Opcode::close_session);  // This would go on with a full disk.
+  server.turn();
+  EXPECT_TRUE(client.is_closed());
+  server.run();
+  EXPECT_NE(server.replica.tree().sessions().find(session), nullptr);
+}
+
+TEST(Limits, a_queue_of_bytes_gives_large_buffers_back) {
+  ByteQueue queue;
+  queue.bytes().assign(1U << 20, 'x');
+  queue.consume(queue.size());
+  queue.tidy();
+  EXPECT_LT(queue.bytes().capacity(), 1U << 10);
+  queue.bytes().assign(1U << 20, 'x');
+  queue.release();
+  EXPECT_TRUE(queue.empty());
+  EXPECT_LT(queue.bytes().capacity(), 1U << 10);
 }
 
 TEST(Limits, one_large_reply_is_no_reason_to_close) {

@@ -131,8 +131,17 @@ void Front::State::begin_close(Connection& connection, bool abort) {
   forget_unanswered(connection);
   release_session(connection);
   connection.phase = Phase::closing;
-  connection.input = ByteQueue();
+  release_input(connection);
   act(connection);
+}
+
+// Submissions view the input of their connection: while there are any, it goes with them.
+void Front::State::release_input(Connection& connection) {
+  if (submissions.empty()) {
+    connection.input.release();
+  } else {
+    unreleased_inputs.push_back(connection.self.slot);
+  }
 }
 
 void Front::State::forget_unanswered(Connection& connection) {

@@ -22,7 +22,7 @@ struct Loop {
   void serve() {
     server.front.serve(server.mail, server.now);
     for (const Submission& submission : server.front.submissions()) {
-      if (!server.replica.submit(0, submission)) {
+      if (server.front.is_wanted(submission) && !server.replica.submit(0, submission)) {
         server.front.refused(submission);
       }
     }

@@ -216,7 +216,7 @@ void Loop::dispatch() {
 
 void Loop::submit() {
   for (const replica::Submission& submission : front_.submissions()) {
-    if (!replica_.submit(0, submission)) {
+    if (front_.is_wanted(submission) && !replica_.submit(0, submission)) {
       front_.refused(submission);
     }
   }

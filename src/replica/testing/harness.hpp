@@ -271,7 +271,7 @@ class Server {
 
   void submit() {
     for (const Submission& submission : front.submissions()) {
-      if (!replica.submit(0, submission)) {
+      if (front.is_wanted(submission) && !replica.submit(0, submission)) {
         front.refused(submission);
       }
     }
