@@ -6,6 +6,7 @@
 #   ./check --long hostile         clients that break the rules, ten times as many
 #   ./check --long fuzz            20 minutes for each fuzz target
 #   ./check --long crash           the storage's crash tests over many seeds
+#   ./check --long analyze         clang's static analyzer over the product
 #   ./check --long bench           the whole comparison with Debian's ZooKeeper
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,14 +32,19 @@ long_fuzz() {
 }
 long_hostile() { /usr/bin/python3 test/hostile.py --quorate "$quorate" --scale 10; }
 long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='StorageCrash.many_lives*'; }
+long_analyze() {
+  [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
+  QUORATE_TIDY_CHECKS='clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*' \
+    tools/clang_tidy.sh build/asan-ubsan
+}
 long_bench() { bench/compare; }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kill differential hostile fuzz crash bench)
+[ ${#parts[@]} -gt 0 ] || parts=(kill differential hostile fuzz crash analyze bench)
 status=0
 for name in "${parts[@]}"; do
   case "$name" in
-    kill | differential | hostile | fuzz | crash | bench) echo "== $name"; "long_$name" || status=1 ;;
+    kill | differential | hostile | fuzz | crash | analyze | bench) echo "== $name"; "long_$name" || status=1 ;;
     *) sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2 ;;
   esac
 done
