@@ -73,6 +73,7 @@ class ByteQueue {
 struct Unanswered {
   MonoTime received{};
   std::int32_t xid = 0;
+  std::uint32_t bytes = 0;        // Of its body.
   std::uint32_t large_bytes = 0;  // Counted against the limit of protocol 14.4; 0: not large.
   bool is_refused = false;
 };

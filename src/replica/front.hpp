@@ -53,6 +53,9 @@ struct FrontConfig {
   // globalOutstandingLimit (protocol 14.6): invisible but for speed, so it is what one batch may hold, and not
   // ZooKeeper's 1000: at 256 connections of depth 16 that more than doubles the writes that share a flush.
   std::size_t outstanding_max = limits::batch_entries_max;
+  // Bytes of writes under way: beyond it further writes wait, those of quiet connections too, because above
+  // raft::Limits::uncommitted_bytes_max they would be refused. The rest is room for ids and credentials.
+  std::size_t outstanding_bytes_max = 48U << 20;
   std::string super_digest;  // DigestAuthenticationProvider.superDigest; empty: none.
   bool digest_enabled = true;
   std::string

@@ -49,6 +49,7 @@ struct Front::State {
   void recycle_slots();
   void act(Connection& connection);
   void make_ready(Connection& connection);
+  void hold_back(Connection& connection);
   void release_paused();
   [[nodiscard]] bool wants_input(const Connection& connection) const;
   void update_wants_input(Connection& connection);
@@ -72,6 +73,7 @@ struct Front::State {
   std::size_t serve_connection(Connection& connection);
   [[nodiscard]] bool may_go_on(Connection& connection);
   [[nodiscard]] bool has_whole_frame(const Connection& connection) const;
+  [[nodiscard]] bool must_wait_for_bytes(std::size_t bytes) const;
   // False: it waits for earlier ones to be answered; nothing has changed.
   bool handle_frame(Connection& connection, ByteView frame);
   bool handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,
@@ -123,7 +125,9 @@ struct Front::State {
   Ring<std::uint32_t> ready;
   std::vector<std::uint32_t> paused;
   std::vector<std::uint32_t> actions;
-  std::size_t large_bytes = 0;  // Of large requests under way (protocol 14.4).
+  std::size_t outstanding_bytes = 0;  // Of writes under way.
+  bool writes_are_held = false;       // One did not fit; those behind it shall not take its room.
+  std::size_t large_bytes = 0;        // Of large requests under way (protocol 14.4).
 
   std::vector<Submission> submissions;
   std::vector<std::uint32_t> unreleased_inputs;  // Slots that closed while submissions may view their input.

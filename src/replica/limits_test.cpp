@@ -160,6 +160,24 @@ TEST(Limits, over_the_outstanding_limit_only_idle_connections_go_on) {  // Proto
   EXPECT_EQ(server.front.stats().outstanding, 0U);
 }
 
+TEST(Limits, large_writes_of_many_connections_wait_and_are_not_refused) {  // Protocol 14.6
+  Server server;
+  std::vector<Client> clients;
+  for (int i = 0; i < 80; ++i) {
+    clients.push_back(Client::with_session(server));
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    clients[i].post(Opcode::create, create_body("/n" + std::to_string(i), std::string(1'000'000, 'x')));
+  }
+  server.run(8);
+  for (Client& client : clients) {
+    const auto reply = client.take();
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->error, 0);
+    EXPECT_TRUE(server.front.wants_input(client.connection()));
+  }
+}
+
 TEST(Limits, a_request_that_waited_too_long_is_not_executed) {  // Protocol 14.3
   ServerOptions options;
   options.front.throttled_op_wait_ms = 500;

@@ -15,7 +15,8 @@ void Front::State::drain(Mailbox& mail) {
     deliver(item, bytes.substr(item.offset, item.length));
   }
   mail.clear();
-  if (stats.outstanding < config.outstanding_max) {
+  // Half of the bytes, so that those held back are not tried again with every reply.
+  if (stats.outstanding < config.outstanding_max && outstanding_bytes <= config.outstanding_bytes_max / 2) {
     release_paused();
   }
 }
@@ -106,6 +107,7 @@ Unanswered Front::State::pop_unanswered(Connection& connection) {
   const Unanswered write = connection.unanswered.pop_front();
   ++connection.first_ordinal;
   --stats.outstanding;
+  outstanding_bytes -= write.bytes;
   large_bytes -= write.large_bytes;
   return write;
 }
@@ -124,8 +126,11 @@ void Front::State::close_session_holder(SessionId session, std::optional<std::ui
 }
 
 void Front::State::begin_close(Connection& connection, bool abort) {
-  connection.abort = connection.abort || abort;
+  const bool is_news = abort && !std::exchange(connection.abort, true);
   if (connection.phase == Phase::closing) {
+    if (is_news) {
+      act(connection);  // The shell was told of a close that waits for its output only.
+    }
     return;
   }
   forget_unanswered(connection);
@@ -187,7 +192,14 @@ void Front::State::make_ready(Connection& connection) {
   }
 }
 
+void Front::State::hold_back(Connection& connection) {
+  if (!std::exchange(connection.is_paused, true)) {
+    paused.push_back(connection.self.slot);
+  }
+}
+
 void Front::State::release_paused() {
+  writes_are_held = false;
   for (const std::uint32_t slot : paused) {
     Connection& connection = *connections[slot];
     if (connection.is_paused) {
@@ -203,7 +215,8 @@ bool Front::State::wants_input(const Connection& connection) const {
                            connection.phase == Phase::serving;
   const std::size_t input_bytes_max =
       std::max(config.pipeline_bytes_max, config.frame_bytes_max + sizeof(std::int32_t));
-  const bool held_back = stats.outstanding >= config.outstanding_max && !connection.unanswered.empty();
+  const bool held_back =
+      connection.is_paused || (stats.outstanding >= config.outstanding_max && !connection.unanswered.empty());
   return understands && !connection.input_closed && connection.input.size() < input_bytes_max &&
          connection.output.size() <= config.outgoing_bytes_pause && !held_back;
 }

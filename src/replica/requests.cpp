@@ -77,12 +77,15 @@ bool Front::State::may_go_on(Connection& connection) {
   }
   // Protocol 14.6: a connection without anything under way may always go on.
   if (stats.outstanding >= config.outstanding_max && !connection.unanswered.empty()) {
-    if (!std::exchange(connection.is_paused, true)) {
-      paused.push_back(connection.self.slot);
-    }
+    hold_back(connection);
     return false;
   }
   return true;
+}
+
+// Back-pressure by bytes (protocol 14.6: invisible but for speed). Alone, a write of any size may go on.
+bool Front::State::must_wait_for_bytes(std::size_t bytes) const {
+  return outstanding_bytes > 0 && (writes_are_held || outstanding_bytes + bytes > config.outstanding_bytes_max);
 }
 
 bool Front::State::has_whole_frame(const Connection& connection) const {
@@ -103,6 +106,11 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
   const wire::OpcodeInfo* info = header ? wire::find_opcode(header->type) : nullptr;
   const bool is_write = info != nullptr && info->op_class == wire::OpClass::write && info->from_client &&
                         info->opcode != wire::Opcode::reconfig && connection.is_authenticated;
+  if (is_write && must_wait_for_bytes(frame.size())) {
+    writes_are_held = true;
+    hold_back(connection);
+    return false;
+  }
   if (is_write && handle_write(connection, *header, *info, frame)) {
     return true;
   }
@@ -138,6 +146,7 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
   }
   const std::size_t counted = is_large ? frame.size() : 0;
   large_bytes += counted;
+  outstanding_bytes += body.size();
   ++stats.outstanding;
   submissions.push_back(Submission{.kind = wire::CommandKind::client_request,
                                    .connection = connection.self,
@@ -148,8 +157,10 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
                                    .opcode = info.opcode,
                                    .request = body,
                                    .ordinal = connection.first_ordinal + connection.unanswered.size()});
-  connection.unanswered.push_back(Unanswered{
-      .received = connection.received, .xid = header.xid, .large_bytes = static_cast<std::uint32_t>(counted)});
+  connection.unanswered.push_back(Unanswered{.received = connection.received,
+                                             .xid = header.xid,
+                                             .bytes = static_cast<std::uint32_t>(body.size()),
+                                             .large_bytes = static_cast<std::uint32_t>(counted)});
   connection.last_operation = info.short_name;
   connection.last_xid = header.xid;
   connection.input_closed = info.opcode == wire::Opcode::close_session;
