@@ -1,6 +1,7 @@
 #include "replica/containers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ensure.hpp"
 
@@ -35,18 +36,21 @@ std::size_t ContainerCleaner::allowance(MonoTime now) {
       return 0;
     }
     pass_is_running_ = true;
+    pass_is_new_ = true;
     next_pass_ = after_us(now, interval_us_);
   }
   return std::min(batch_max, per_minute_max_ - std::min(per_minute_max_, used_in_minute_));
 }
 
-void ContainerCleaner::proposed(std::size_t asked, std::size_t found) {
-  ensure(found <= asked, "no more is deleted than was allowed");
-  used_in_minute_ += found;
-  in_flight_ += found;
-  if (found < asked) {
-    pass_is_running_ = false;
+void ContainerCleaner::proposed(std::size_t count, std::size_t looked, std::size_t listed) {
+  ensure(count <= batch_max, "no more is deleted than was allowed");
+  used_in_minute_ += count;
+  in_flight_ += count;
+  if (std::exchange(pass_is_new_, false)) {
+    left_to_look_ = listed;
   }
+  left_to_look_ -= std::min(left_to_look_, looked);
+  pass_is_running_ = left_to_look_ > 0;
 }
 
 void ContainerCleaner::settled() {

@@ -15,10 +15,11 @@ class ContainerCleaner {
   ContainerCleaner(std::int64_t check_interval_ms, std::size_t per_minute_max);
 
   // How many deletions may be proposed now; 0: none. One pass starts each interval, and goes on in later calls while
-  // the tree had more than it was asked for.
+  // not all that the tree lists was looked at, which is more than one call does.
   [[nodiscard]] std::size_t allowance(MonoTime now);
-  // What came of the allowance: `found` of `asked` candidates were proposed.
-  void proposed(std::size_t asked, std::size_t found);
+  // What came of the allowance: `count` deletions were proposed after a look at `looked` of the `listed` znodes. Not
+  // looked at counts what was found and could not be proposed.
+  void proposed(std::size_t count, std::size_t looked, std::size_t listed);
   // One proposal was applied (or could not be made).
   void settled();
 
@@ -33,8 +34,10 @@ class ContainerCleaner {
   MonoTime minute_start_{};
   std::size_t used_in_minute_ = 0;
   std::size_t in_flight_ = 0;
+  std::size_t left_to_look_ = 0;  // In this pass.
   bool started_ = false;
   bool pass_is_running_ = false;
+  bool pass_is_new_ = false;  // It has not looked yet.
 };
 
 }  // namespace quorate::replica

@@ -111,7 +111,7 @@ TEST(ContainerCleaner, looks_once_an_interval) {
   EXPECT_EQ(cleaner.allowance(at_ms(59999)), 0U);
   const std::size_t allowed = cleaner.allowance(at_ms(60000));
   EXPECT_GT(allowed, 0U);
-  cleaner.proposed(allowed, 0);
+  cleaner.proposed(0, 500, 500);
   EXPECT_EQ(cleaner.allowance(at_ms(61000)), 0U);
   EXPECT_GT(cleaner.allowance(at_ms(120000)), 0U);
 }
@@ -120,12 +120,24 @@ TEST(ContainerCleaner, waits_until_its_deletions_are_applied) {
   ContainerCleaner cleaner(1000, 10000);
   (void)cleaner.allowance(at_ms(0));
   const std::size_t allowed = cleaner.allowance(at_ms(1000));
-  cleaner.proposed(allowed, allowed);
+  cleaner.proposed(allowed, allowed, 10000);
   EXPECT_EQ(cleaner.allowance(at_ms(1001)), 0U);
   for (std::size_t i = 0; i < allowed; ++i) {
     cleaner.settled();
   }
   EXPECT_GT(cleaner.allowance(at_ms(1002)), 0U);  // There was more: the pass goes on.
+}
+
+TEST(ContainerCleaner, a_pass_goes_on_until_everything_was_looked_at) {  // Protocol 9
+  ContainerCleaner cleaner(60000, 10000);
+  (void)cleaner.allowance(at_ms(0));
+  EXPECT_GT(cleaner.allowance(at_ms(60000)), 0U);
+  cleaner.proposed(0, 1000, 2000);  // Nothing found, but not at the end.
+  EXPECT_GT(cleaner.allowance(at_ms(60001)), 0U);
+  cleaner.proposed(0, 0, 2000);  // No room for what was found.
+  EXPECT_GT(cleaner.allowance(at_ms(60002)), 0U);
+  cleaner.proposed(0, 1000, 2000);
+  EXPECT_EQ(cleaner.allowance(at_ms(60003)), 0U);
 }
 
 TEST(ContainerCleaner, keeps_to_its_rate) {  // Protocol 9: at most 10 000 a minute.
@@ -135,7 +147,7 @@ TEST(ContainerCleaner, keeps_to_its_rate) {  // Protocol 9: at most 10 000 a min
   for (std::int64_t ms = 1000; ms < 60000; ms += 10) {
     const std::size_t allowed = cleaner.allowance(at_ms(ms));
     if (allowed > 0) {
-      cleaner.proposed(allowed, allowed);
+      cleaner.proposed(allowed, allowed, 100'000);
       for (std::size_t i = 0; i < allowed; ++i) {
         cleaner.settled();
       }

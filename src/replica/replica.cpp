@@ -263,7 +263,7 @@ void Replica::State::propose_cleaning() {
     return;
   }
   expendable.clear();
-  tree.find_expired(log_time, config.container_never_used_ms, allowed, expendable);
+  const tree::Tree::ExpiryLook look = tree.find_expired(log_time, config.container_never_used_ms, allowed, expendable);
   std::size_t proposed = 0;
   for (const std::string& path : expendable) {
     if (!has_room(path.size() + command_overhead_bytes)) {
@@ -274,7 +274,8 @@ void Replica::State::propose_cleaning() {
     enqueue(command, Origin{});
     ++proposed;
   }
-  cleaner.proposed(allowed, proposed);
+  // What found no room is found again when the pass comes round.
+  cleaner.proposed(proposed, proposed == expendable.size() ? look.looked : 0, look.listed);
 }
 
 void Replica::set_disk_full(bool full) {

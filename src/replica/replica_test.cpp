@@ -360,6 +360,29 @@ TEST(Snapshots, an_abandoned_one_is_due_again_after_a_while) {
   EXPECT_TRUE(server.output.start_snapshot);
 }
 
+TEST(Containers, one_among_thousands_goes_in_the_first_pass) {  // Protocol 9
+  ServerOptions options;
+  options.container_check_ms = 4000;
+  Server server(options);
+  Client client = Client::with_session(server, 40000);
+  const auto create_many = [&](std::string_view prefix) {
+    for (int i = 0; i < 2000; ++i) {
+      client.post(Opcode::create_container, create_body(std::string(prefix) + std::to_string(i), "", 4));
+    }
+    server.run();
+    client.take_all();
+  };
+  create_many("/before");
+  client.call(Opcode::create_container, create_body("/used", "", 4));
+  client.create("/used/x");
+  client.call(Opcode::remove, delete_body("/used/x"));
+  create_many("/after");
+  server.advance_ms(4000);
+  server.run(12);
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/used")).error, -101);
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/before7")).error, 0);
+}
+
 TEST(Containers, an_emptied_container_goes_and_a_new_one_stays) {  // V18, protocol 9
   ServerOptions options;
   options.container_check_ms = 1000;

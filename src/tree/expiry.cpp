@@ -34,12 +34,13 @@ bool is_deletable(const Znode& znode, const Extra& extra, WallTime now, std::int
 
 }  // namespace
 
-void Tree::find_expired(WallTime now, std::int64_t container_never_used_ms, std::size_t limit,
-                        std::vector<std::string>& paths) {
+Tree::ExpiryLook Tree::find_expired(WallTime now, std::int64_t container_never_used_ms, std::size_t limit,
+                                    std::vector<std::string>& paths) {
   TreeState& state = *state_;
   paths.clear();
   const std::size_t steps = std::min(state.expirable.count, limit + steps_beyond_limit);
-  for (std::size_t step = 0; step < steps && paths.size() < limit; ++step) {
+  std::size_t step = 0;
+  for (; step < steps && paths.size() < limit; ++step) {
     if (state.expire_cursor == no_slot) {
       state.expire_cursor = state.expirable.first;
     }
@@ -50,6 +51,7 @@ void Tree::find_expired(WallTime now, std::int64_t container_never_used_ms, std:
     }
     state.expire_cursor = extra.list_next;
   }
+  return ExpiryLook{.looked = step, .listed = state.expirable.count};
 }
 
 // Besides the rule of protocol 3.17 it re-validates what the leader saw when it proposed: only a container, or a TTL

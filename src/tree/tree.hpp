@@ -108,9 +108,14 @@ class Tree {
   // Paths of the session's ephemerals.
   void for_each_ephemeral(SessionId id, const std::function<void(std::string_view path)>& visit) const;
   // Containers and TTL nodes that may be deleted at `now` (protocol 9), at most `limit` of them, resuming where the
-  // last call stopped so that no call walks far.
-  void find_expired(WallTime now, std::int64_t container_never_used_ms, std::size_t limit,
-                    std::vector<std::string>& paths);
+  // last call stopped so that no call walks far: a caller that wants them all goes on until it `looked` at all
+  // `listed`.
+  struct ExpiryLook {
+    std::size_t looked = 0;  // How many this call looked at ...
+    std::size_t listed = 0;  // ... of how many containers and TTL nodes.
+  };
+  ExpiryLook find_expired(WallTime now, std::int64_t container_never_used_ms, std::size_t limit,
+                          std::vector<std::string>& paths);
 
   // Watches of each front are told of every change before the call that made it returns.
   void attach(WatchTable& table);
