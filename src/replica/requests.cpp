@@ -66,6 +66,9 @@ std::size_t Front::State::serve_connection(Connection& connection) {
     }
     connection.input.consume(length_bytes + frame_bytes);
     connection.input_consumed += length_bytes + frame_bytes;
+    while (!connection.arrivals.empty() && connection.arrivals.front().end <= connection.input_consumed) {
+      connection.arrivals.pop_front();
+    }
   }
   return served;
 }
