@@ -160,6 +160,26 @@ TEST(Limits, over_the_outstanding_limit_only_idle_connections_go_on) {  // Proto
   EXPECT_EQ(server.front.stats().outstanding, 0U);
 }
 
+TEST(Limits, a_client_that_is_held_back_does_not_expire) {  // Protocol 8.2, 14.6
+  ServerOptions options;
+  options.front.outstanding_max = 1;
+  Server server(options);
+  Client client = Client::with_session(server, 4000);
+  server.set_disk_slow(true);
+  for (int i = 0; i < 8; ++i) {
+    client.post(Opcode::create, create_body("/n" + std::to_string(i)));
+  }
+  for (int i = 0; i < 120; ++i) {  // Two seconds a write: three sessions' timeouts without being read.
+    server.turn();
+    server.advance_ms(100);
+    if (i % 20 == 19) {
+      server.finish_disk();
+    }
+  }
+  EXPECT_FALSE(client.is_closed());
+  EXPECT_FALSE(server.front.wants_input(client.connection()));
+}
+
 TEST(Limits, large_writes_of_many_connections_wait_and_are_not_refused) {  // Protocol 14.6
   Server server;
   std::vector<Client> clients;

@@ -81,6 +81,9 @@ void Front::State::deliver_reply(Connection& connection, const MailItem& item, B
   connection.output.bytes().append(bytes);
   connection.last_zxid = item.zxid;
   record_latency(connection, write.received, true);
+  if (!connection.reported_wants_input && connection.phase == Phase::serving) {
+    touch(connection);  // Its pings are not read: the silence is not its own (protocol 8.2).
+  }
   queued_output(connection, before);
   if (item.kind == MailItem::Kind::reply_then_close) {
     begin_close(connection);
@@ -225,6 +228,9 @@ void Front::State::update_wants_input(Connection& connection) {
   const bool wants = wants_input(connection);
   if (wants != connection.reported_wants_input) {
     connection.reported_wants_input = wants;
+    if (connection.phase == Phase::serving) {
+      touch(connection);  // What it said while nothing was read could not be heard: its silence begins now.
+    }
     act(connection);
   }
 }
