@@ -402,7 +402,7 @@ tree::Status decode_request(Opcode opcode, ByteView body, DecodeScratch& scratch
     case Opcode::get_ephemerals:
       return decode_path(reader, true, into);
     case Opcode::delete_container:
-      return decode_path(reader, true, into) == Status::ok ? Status::bad_arguments : Status::marshalling_error;
+      return Status::bad_arguments;  // Whatever its body says (protocol 3.17).
     case Opcode::check_watches:
     case Opcode::remove_watches:
       return decode_watcher(reader, into);

@@ -202,7 +202,7 @@ TEST(requests, what_has_no_body_ignores_one) {
 
 TEST(requests, delete_container_is_refused_from_clients) {
   EXPECT_EQ(decoded(Opcode::delete_container, Body().text("/a")), "-8");  // 3.17
-  EXPECT_EQ(decoded(Opcode::delete_container, Body()), "-5");
+  EXPECT_EQ(decoded(Opcode::delete_container, Body()), "-8");
 }
 
 TEST(requests, internal_operations_are_not_decoded) {
