@@ -28,6 +28,7 @@ Core::Core(Config config, Recovered recovered, Blob noop_payload, Prng prng)
   ensure(configuration_.members.size() == 1, "this core knows one voter");
   ensure(configuration_.members.front().id == config_.self, "and that voter is itself");
   ensure(configuration_.outgoing.empty(), "no membership change is under way with one voter");
+  newest_time_ = recovered.time;
   for (Entry& entry : recovered.entries) {
     ensure(entry.time >= newest_time_, "time never goes back along the log (R-709)");
     newest_time_ = entry.time;

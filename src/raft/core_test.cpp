@@ -173,6 +173,19 @@ TEST(Core, the_no_op_is_not_older_than_the_log) {  // R-709
   EXPECT_EQ(output.append.front().time, WallTime{5000});
 }
 
+// A start from a snapshot at the log's very end once wrote its no-op with time 0, behind entries of today: a later
+// start from the older snapshot met a log whose time went back.
+TEST(Core, the_no_op_is_not_older_than_the_snapshot) {
+  Recovered recovered = fresh();
+  recovered.snapshot = LogId{.term = Term{3}, .index = Index{9}};
+  recovered.time = WallTime{700};
+  Core core = make_core(recovered);
+  Output output;
+  core.take_output(output);
+  ASSERT_EQ(output.append.size(), 1U);
+  EXPECT_EQ(output.append.front().time, WallTime{700});
+}
+
 TEST(Core, proposals_over_the_bound_are_refused_whole_and_before_they_have_an_index) {
   Serving serving(Limits{.uncommitted_entries_max = 4});
   ASSERT_TRUE(serving.core.propose(commands(3), WallTime{1}).has_value());

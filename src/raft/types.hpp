@@ -68,6 +68,7 @@ struct Recovered {
   LogId snapshot;               // The point up to which the state machine was restored; zero: none.
   Configuration configuration;  // The one in force at the snapshot.
   Index commit_hint{};          // Never above the durable log.
+  WallTime time{};              // The log's time at the snapshot, behind which it never goes back.
   std::vector<Entry> entries;   // All durable entries after the snapshot, contiguous.
 };
 

@@ -82,6 +82,7 @@ void report_damage(const storage::Recovery& recovery) {
 
 replica::Restored assemble(const storage::DataDirectory& directory, storage::Recovery& recovery, tree::Tree&& tree) {
   const storage::Identity& identity = directory.identity();
+  recovery.log.recovered.time = tree.last_time();
   replica::Restored restored{.log = std::move(recovery.log.recovered),
                              .tree = std::move(tree),
                              .streams = {},
