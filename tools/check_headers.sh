@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every header compiles alone (guide: a file includes what it names).
+# Every header compiles alone: a file includes what it names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 git ls-files 'src/*.hpp' | xargs -P "$(nproc)" -I{} \

@@ -19,7 +19,7 @@ constexpr bool is_null(ByteView view) {
 inline constexpr ByteView null_bytes{};
 inline constexpr ByteView empty_bytes{""};
 
-// A slice of shared, immutable bytes; copying shares them. It is the one type that is shared (guide, chapter 5),
+// A slice of shared, immutable bytes; copying shares them. It is the one type that is shared,
 // so the count is atomic: a slice may be handed to another thread.
 class Blob {
  public:

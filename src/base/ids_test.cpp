@@ -13,7 +13,7 @@ concept comparable = requires(A a, B b) { a < b; };
 template <class A>
 concept addable = requires(A a) { a + 1; };
 
-// Ids that cannot be mixed (guide, practice 6).
+// Ids that cannot be mixed.
 static_assert(!std::convertible_to<Index, Term> && !std::convertible_to<Term, Index>);
 static_assert(!std::convertible_to<std::uint64_t, Index> && !std::convertible_to<Index, std::uint64_t>);
 static_assert(!comparable<Index, Term> && !comparable<Zxid, SessionId> && !comparable<WallTime, MonoTime>);

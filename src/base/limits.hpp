@@ -1,6 +1,6 @@
 #pragma once
 
-// Bounds that several rooms share, with the proofs of their relations (guide, practice 10). A bound that only one room
+// Bounds that several rooms share, with the proofs of their relations. A bound that only one room
 // knows stands in that room.
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 #pragma once
 
-// A seeded random source, passed by value: chance is an input (guide, practice 3). xoshiro256** (Blackman, Vigna 2018).
+// A seeded random source, passed by value: chance is an input. xoshiro256** (Blackman, Vigna 2018).
 
 #include <array>
 #include <cstdint>

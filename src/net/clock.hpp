@@ -1,6 +1,6 @@
 #pragma once
 
-// The clocks. Nothing below net, server and cli reads one: time travels inward as an argument (guide, practice 3).
+// The clocks. Nothing below net, server and cli reads one: time travels inward as an argument.
 
 #include "base/ids.hpp"
 

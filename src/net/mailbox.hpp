@@ -1,7 +1,6 @@
 #pragma once
 
-// How threads hand values to each other: by move, in batches, with one wake-up a batch. The only mutex of the project
-// (guide, chapter 5).
+// How threads hand values to each other: by move, in batches, with one wake-up a batch. The only mutex of the project.
 
 #include <mutex>
 #include <utility>

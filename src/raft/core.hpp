@@ -1,6 +1,6 @@
 #pragma once
 
-// The consensus core: one door in, one batch out (guide, practice 1). Deterministic; no clock, file, thread or chance
+// The consensus core: one door in, one batch out. Deterministic; no clock, file, thread or chance
 // of its own.
 //
 // This is the core restricted to one voter: it becomes leader of a new term at start, appends that term's no-op, and

@@ -77,7 +77,7 @@ enum class Role : std::uint8_t { follower, candidate, leader };
 // Names one Output's durable part; handed back through persisted() when that part is durable.
 enum class PersistToken : std::uint64_t {};
 
-// One batch of effects. Fields stand in the order in which the shell obeys them (guide, practice 2).
+// One batch of effects. Fields stand in the order in which the shell obeys them.
 struct Output {
   std::optional<HardState> hard_state;  // To persist, with `append`, in one write.
   std::vector<Entry> append;            // To persist; they replace any tail from the first one's index on.

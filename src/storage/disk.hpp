@@ -1,6 +1,6 @@
 #pragma once
 
-// The narrow seam to the disk (guide, practice 15): all that storage needs. PosixDisk is the real one, sim::Disk
+// The narrow seam to the disk: all that storage needs. PosixDisk is the real one, sim::Disk
 // forgets what was not synced. The only virtual interface below server.
 
 #include <cstddef>

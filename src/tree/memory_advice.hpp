@@ -1,7 +1,7 @@
 #pragma once
 
 // What a process may do with the tree's large stretches of memory: this room knows no operating system, but a tree of
-// many znodes is walked at random, and backing it with huge pages saves the page walks (guide/performance.md).
+// many znodes is walked at random, and backing it with huge pages saves the page walks (docs/performance.md).
 
 #include <cstddef>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Client requests, decoded as views into the frame (protocol 1.4, 2, 3). One definition a record (guide, practice 13).
+// Client requests, decoded as views into the frame (protocol 1.4, 2, 3). One definition a record.
 
 #include <cstdint>
 #include <optional>

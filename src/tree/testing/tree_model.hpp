@@ -1,6 +1,6 @@
 #pragma once
 
-// The dumb twin of Tree (guide, practice 20): a map from paths to znodes, every rule of protocol 3, 4, 7.4, 8, 9 and 11
+// The dumb twin of Tree: a map from paths to znodes, every rule of protocol 3, 4, 7.4, 8, 9 and 11
 // written out in the most obvious way, with scans where the tree has indexes and with copies where it has an undo log.
 
 #include <algorithm>
