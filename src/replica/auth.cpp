@@ -67,7 +67,7 @@ bool Front::State::add_digest(Connection& connection, ByteView secret) {
   if (wire::credentials_bytes(extended.view()) > limits::credentials_bytes_max) {
     return false;
   }
-  connection.credentials = std::move(extended);
+  connection.credentials = extended;
   credentials_changed(connection);
   return true;
 }

@@ -39,7 +39,7 @@ void append_to(std::vector<T>& into, std::vector<T>& from) {
 }  // namespace
 
 Replica::State::State(ReplicaConfig the_config, Restored restored, Prng the_prng)
-    : config(std::move(the_config)),
+    : config(the_config),
       zxid_base(restored.zxid_base),
       cluster_high(restored.cluster_high),
       cluster_low(restored.cluster_low),
@@ -59,7 +59,7 @@ Replica::State::State(ReplicaConfig the_config, Restored restored, Prng the_prng
 }
 
 Replica::Replica(ReplicaConfig config, Restored restored, Prng prng)
-    : state_(std::make_unique<State>(std::move(config), std::move(restored), prng)) {}
+    : state_(std::make_unique<State>(config, std::move(restored), prng)) {}
 Replica::~Replica() = default;
 Replica::Replica(Replica&&) noexcept = default;
 Replica& Replica::operator=(Replica&&) noexcept = default;

@@ -282,7 +282,7 @@ Result<void> DataDirectory::remove_leftovers() {
     }
     for (const std::string& name : *names) {
       if (name.ends_with(".tmp")) {
-        if (auto removed = disk_->remove(directory + "/" + name); !removed) {
+        if (auto removed = disk_->remove((directory + "/").append(name)); !removed) {
           return removed;
         }
       }
