@@ -18,6 +18,9 @@ constexpr int accepts_a_turn = 64;
 // Descriptors that clients never get: files, wakers, and what a snapshot opens.
 constexpr std::size_t descriptors_kept = 64;
 constexpr std::int64_t linger_ms = 2000;
+// A closing connection whose other side takes nothing for this long is cut off: the front counts it no more, and what
+// it still holds (a descriptor, a buffer, a place among its address's connections) must not stay for ever (S-203).
+constexpr std::int64_t close_patience_ms = 10'000;
 constexpr std::int64_t refusal_line_ms = 1000;
 
 }  // namespace
@@ -197,7 +200,9 @@ void ClientPort::obey() {
       forget(slot);
       continue;
     }
-    connection.closing = connection.closing || action.close;
+    if (action.close && !connection.closing) {
+      begin_close(slot);
+    }
     if (connection.parked && front_.wants_input(action.connection)) {
       connection.parked = false;
       enqueue(slot);
@@ -208,6 +213,13 @@ void ClientPort::obey() {
   }
 }
 
+void ClientPort::begin_close(std::uint32_t slot) {
+  Connection& connection = connections_[slot];
+  connection.closing = true;
+  connection.close_deadline = after_ms(now_, close_patience_ms);
+  ++closing_;
+}
+
 void ClientPort::send(std::uint32_t slot) {
   Connection& connection = connections_[slot];
   const replica::ConnectionRef ref = ref_of(slot, connection);
@@ -215,6 +227,9 @@ void ClientPort::send(std::uint32_t slot) {
   if (!bytes.empty()) {
     const net::Transfer sent = connection.stream.send(bytes);
     front_.sent(ref, sent.bytes);
+    if (sent.bytes > 0 && connection.closing) {
+      connection.close_deadline = after_ms(now_, close_patience_ms);
+    }
     if (sent.ended) {
       forget(slot);
       return;
@@ -234,6 +249,7 @@ void ClientPort::forget(std::uint32_t slot) {
   Connection& connection = connections_[slot];
   connection.stream.close();
   front_.closed(ref_of(slot, connection));
+  closing_ -= connection.closing ? 1U : 0U;
   if (const auto same_host = per_host_.find(connection.host); --same_host->second == 0) {
     per_host_.erase(same_host);
   }
@@ -281,6 +297,21 @@ void ClientPort::drain(std::uint32_t position) {
 
 void ClientPort::tick(MonoTime now) {
   now_ = now;
+  end_deaf_ones(now);
+  end_lingering_ones(now);
+}
+
+void ClientPort::end_deaf_ones(MonoTime now) {
+  for (std::uint32_t slot = 0; slot < connections_.size() && closing_ > 0; ++slot) {
+    Connection& connection = connections_[slot];
+    if (connection.stream.is_open() && connection.closing && connection.close_deadline <= now) {
+      connection.stream.abort();
+      forget(slot);
+    }
+  }
+}
+
+void ClientPort::end_lingering_ones(MonoTime now) {
   if (free_lingering_.size() == lingering_.size()) {
     return;
   }

@@ -68,7 +68,8 @@ class ClientPort {
     bool parked = false;   // Has input, but the front wants none for now.
     bool hangup = false;   // The other side has finished: read on until the end is seen.
     bool blocked = false;  // The socket takes no more; the poller reports room.
-    bool closing = false;  // Closes when everything is sent.
+    bool closing = false;  // Closes when everything is sent, or when the deadline is past.
+    MonoTime close_deadline{};
   };
   // A connection that is over for the front and whose last bytes are on their way: closed when the other side has
   // closed too. A close with unread input would be a reset, which can overtake the last reply.
@@ -85,8 +86,11 @@ class ClientPort {
   void read_one(std::uint32_t slot, MonoTime now);
   void send(std::uint32_t slot);
   void forget(std::uint32_t slot);
+  void begin_close(std::uint32_t slot);
   void linger(std::uint32_t slot);
   void drain(std::uint32_t position);
+  void end_deaf_ones(MonoTime now);
+  void end_lingering_ones(MonoTime now);
   [[nodiscard]] static replica::ConnectionRef ref_of(std::uint32_t slot, const Connection& connection) {
     return {.slot = slot, .life = connection.life};
   }
@@ -105,6 +109,7 @@ class ClientPort {
   std::string block_;  // What one read fills; the front copies what it keeps.
   std::size_t open_ = 0;
   std::size_t busy_ = 0;
+  std::size_t closing_ = 0;  // Connections that close when everything is sent.
   ClientPortStats stats_;
   MonoTime next_refusal_line_{};
   std::uint64_t refusals_unsaid_ = 0;
