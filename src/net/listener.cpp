@@ -20,6 +20,16 @@ Descriptor open_reserve() {
 }  // namespace
 
 Result<Listener> Listener::open(const Address& address, int backlog) {
+  Result<Listener> listener = bind(address);
+  if (listener) {
+    if (Result<void> listens = listener->listen(backlog); !listens) {
+      return std::unexpected(std::move(listens.error()));
+    }
+  }
+  return listener;
+}
+
+Result<Listener> Listener::bind(const Address& address) {
   const std::string what = "cannot listen on " + describe(address);
   Listener listener;
   listener.socket_ = Descriptor(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -34,12 +44,19 @@ Result<Listener> Listener::open(const Address& address, int backlog) {
     (void)::setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
   }
   (void)::setsockopt(number, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));  // Accepted sockets inherit it.
-  if (::bind(number, address.data(), address.size()) != 0 || ::listen(number, backlog) != 0) {
+  if (::bind(number, address.data(), address.size()) != 0) {
     return std::unexpected(system_error(what.c_str(), errno));
   }
   listener.address_ = Stream(Descriptor(::dup(number))).local_address();
   listener.reserve_ = open_reserve();
   return listener;
+}
+
+Result<void> Listener::listen(int backlog) {
+  if (::listen(socket_.number(), backlog) != 0) {
+    return std::unexpected(system_error(("cannot listen on " + describe(address_)).c_str(), errno));
+  }
+  return {};
 }
 
 Listener::Outcome Listener::accept(Accepted& into) {

@@ -13,7 +13,13 @@ namespace quorate::net {
 
 class Listener {
  public:
-  // ErrorCode::busy if another process listens there. Port 0: the system chooses; address() says which.
+  // Takes the address, but lets nobody connect before listen(). ErrorCode::busy if another process listens there. Port
+  // 0: the system chooses; address() says which.
+  static Result<Listener> bind(const Address& address);
+  // From now on clients may connect, `backlog` of them before anybody accepts. ErrorCode::busy if another process began
+  // to listen there since bind().
+  Result<void> listen(int backlog);
+  // Both at once.
   static Result<Listener> open(const Address& address, int backlog);
 
   struct Accepted {

@@ -101,6 +101,24 @@ TEST(listener, a_busy_port_is_named_as_such) {
   EXPECT_NE(second.error().message.find(describe(first.address())), std::string::npos);
 }
 
+// A server that still reads its data has its port, but turns clients away instead of letting them hang.
+TEST(listener, a_bound_one_refuses_until_it_listens) {
+  Listener listener = Listener::bind(resolve("127.0.0.1", 0).value().front()).value();
+  EXPECT_NE(listener.address().port(), 0);
+  Poller poller;
+  Result<Stream> early = Stream::connect(listener.address());
+  if (early) {
+    ASSERT_TRUE(poller.add(early->number(), Interest::input_or_output, server_tag).has_value());
+    ASSERT_TRUE(wait_until(poller, [](const Ready& ready) { return ready.tag == server_tag; }));
+    EXPECT_TRUE(early->send("x").ended);
+  }
+  ASSERT_TRUE(listener.listen(16).has_value());
+  ASSERT_TRUE(poller.add(listener.number(), Interest::input_level, listener_tag).has_value());
+  const Result<Stream> late = Stream::connect(listener.address());
+  ASSERT_TRUE(late.has_value());
+  EXPECT_TRUE(wait_until(poller, [](const Ready& ready) { return ready.tag == listener_tag; }));
+}
+
 TEST(stream, bytes_arrive_and_the_end_is_seen) {
   Pair pair;
   const std::array<ByteView, 2> pieces{"hello ", "world"};

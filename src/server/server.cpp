@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,9 @@ std::unexpected<StartFailure> cannot_listen(const Config& config, const Error& e
   return std::unexpected(StartFailure{.code = ExitCode::cannot_listen, .message = std::move(message)});
 }
 
-Started<std::vector<net::Listener>> listen(const Config& config) {
+// Takes the port. Nobody can connect yet: who connects while data is read would wait without a word, where a refusal
+// sends it to another server, or to a retry.
+Started<std::vector<net::Listener>> take_port(const Config& config) {
   Result<std::vector<net::Address>> addresses = net::resolve(config.listen_host, config.port);
   if (!addresses) {
     return cannot_listen(config, addresses.error());
@@ -37,8 +40,7 @@ Started<std::vector<net::Listener>> listen(const Config& config) {
     if (!listeners.empty()) {
       address.set_port(listeners.front().address().port());  // Both families share the port that was chosen.
     }
-    Result<net::Listener> listener =
-        net::Listener::open(address, config.listen_backlog < 0 ? backlog_standard : config.listen_backlog);
+    Result<net::Listener> listener = net::Listener::bind(address);
     if (listener) {
       listeners.push_back(std::move(*listener));
     } else if (listener.error().code == ErrorCode::busy || listeners.empty()) {
@@ -51,6 +53,16 @@ Started<std::vector<net::Listener>> listen(const Config& config) {
   return listeners;
 }
 
+std::optional<Error> listen(const Config& config, std::vector<net::Listener>& listeners) {
+  for (net::Listener& listener : listeners) {
+    const Result<void> listens = listener.listen(config.listen_backlog < 0 ? backlog_standard : config.listen_backlog);
+    if (!listens) {
+      return listens.error();
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Server::Server(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
@@ -58,16 +70,19 @@ Server::~Server() = default;
 
 Started<std::unique_ptr<Server>> Server::start(const Config& config, storage::Disk& disk, Signals* signals) {
   const std::size_t descriptors = net::raise_descriptor_limit();
-  Started<std::vector<net::Listener>> listeners = listen(config);
+  Started<std::vector<net::Listener>> listeners = take_port(config);
   if (!listeners) {
     return std::unexpected(listeners.error());
-  }
-  for (const net::Listener& listener : *listeners) {
-    log_info(fmt::format("client port {}", net::describe(listener.address())));
   }
   Started<OpenedData> data = open_data(config, disk);
   if (!data) {
     return std::unexpected(data.error());
+  }
+  if (const std::optional<Error> trouble = listen(config, *listeners)) {
+    return cannot_listen(config, *trouble);
+  }
+  for (const net::Listener& listener : *listeners) {
+    log_info(fmt::format("client port {}", net::describe(listener.address())));
   }
   if (!config.force_sync) {
     log_warning("forceSync=no: ACKNOWLEDGED WRITES ARE LOST IF THIS MACHINE CRASHES");

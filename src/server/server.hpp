@@ -18,7 +18,7 @@ class Loop;
 
 class Server {
  public:
-  // Takes the port, then opens and reads the data. Clients may connect from now on; they are answered once run()
+  // Takes the port, then opens and reads the data. Clients may connect when it returns; they are answered once run()
   // serves. `disk` and `signals` outlive the server; without signals only stop() ends it.
   static Started<std::unique_ptr<Server>> start(const Config& config, storage::Disk& disk, Signals* signals = nullptr);
   ~Server();
