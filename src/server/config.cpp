@@ -131,7 +131,7 @@ class Reader {
       malformed_.insert(setting.name);
       return;
     }
-    values_[&setting] = Value{.text = value, .origin = origin};
+    values_[&setting] = Value{.text = within_range(setting, value), .origin = origin};
     const bool asks_for_it = lower(value) != "false" && !value.empty() && value != setting.standard;
     if (setting.effect == Effect::upcoming && asks_for_it) {
       report(Severity::warning, origin,
@@ -194,12 +194,23 @@ class Reader {
     }
     if (*number < setting.minimum || *number > setting.maximum) {
       const std::int64_t nearest = std::clamp(*number, setting.minimum, setting.maximum);
-      report(Severity::error, origin,
+      report(setting.takes_nearest ? Severity::warning : Severity::error, origin,
              std::string(setting.name) + ": " + value + " is out of range (" + std::to_string(setting.minimum) +
-                 " to " + std::to_string(setting.maximum) + "); the nearest value is " + std::to_string(nearest));
-      return false;
+                 " to " + std::to_string(setting.maximum) + "); the nearest value" +
+                 (setting.takes_nearest ? " is taken: " : " is ") + std::to_string(nearest));
+      return setting.takes_nearest;
     }
     return true;
+  }
+
+  // The value as it takes effect: the nearest one where ZooKeeper would start with what was written.
+  static std::string within_range(const Setting& setting, const std::string& value) {
+    if (!setting.takes_nearest) {
+      return value;
+    }
+    const std::int64_t number = parse_integer(value, setting.kind == Kind::size).value_or(setting.minimum);
+    const std::int64_t nearest = std::clamp(number, setting.minimum, setting.maximum);
+    return nearest == number ? value : std::to_string(nearest);
   }
 
   void take_server(const std::string& key, const std::string& value, const std::string& origin) {
@@ -403,7 +414,7 @@ class Reader {
     }
     config.sync_warning_us = number("fsync.warningthresholdms") * 1000;
     config.snapshot_entries = static_cast<std::uint64_t>(std::max<std::int64_t>(number("snapCount"), 2));
-    config.snapshots_kept = static_cast<std::size_t>(std::max<std::int64_t>(number("autopurge.snapRetainCount"), 3));
+    config.snapshots_kept = static_cast<std::size_t>(number("autopurge.snapRetainCount"));
     const std::int64_t volume = number("snapSizeLimitInKb");
     config.snapshot_log_bytes = volume <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(volume) * 1024;
     config.segment_bytes = static_cast<std::uint64_t>(number("preAllocSize")) * 1024;

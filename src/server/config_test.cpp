@@ -288,6 +288,30 @@ TEST(config, warnings_name_line_and_suggestion_and_do_not_stop_the_start) {
   }
 }
 
+// Operations 1.3, 1.4: ZooKeeper starts with these, so a zoo.cfg that holds them must not stop us.
+TEST(config, values_with_which_zookeeper_starts_are_replaced_by_the_nearest_with_a_warning) {
+  struct Case {
+    const char* name;
+    const char* written;
+    const char* taken;
+  };
+  for (const Case& sample : {Case{"preAllocSize", "100", "1024"}, Case{"autopurge.snapRetainCount", "-1", "3"},
+                             Case{"globalOutstandingLimit", "0", "1"}, Case{"fsync.warningthresholdms", "0", "1"},
+                             Case{"maxClientCnxns", "-2", "-1"}, Case{"preAllocSize", "9999999999", "4194304"}}) {
+    const std::string line = std::string(sample.name) + "=" + sample.written;
+    const ConfigReading reading = read_more(line);
+    EXPECT_TRUE(reading.is_usable()) << line;
+    const std::string all = join(complaints(reading));
+    EXPECT_NE(all.find(std::string("zoo.cfg:3: warning: ") + sample.name + ": " + sample.written), std::string::npos)
+        << all;
+    EXPECT_NE(all.find(std::string("the nearest value is taken: ") + sample.taken), std::string::npos) << all;
+    EXPECT_EQ(find_effective(reading, sample.name)->value, sample.taken);
+  }
+  EXPECT_EQ(read_more("preAllocSize=100").config.segment_bytes, 1024U * 1024U);
+  EXPECT_EQ(read_more("maxClientCnxns=-2").config.connections_per_address_max, 0U);
+  EXPECT_FALSE(read_more("preAllocSize=x").is_usable());
+}
+
 TEST(config, settings_of_the_virtual_machine_are_accepted_with_a_note) {
   for (const char* line :
        {"nio.numWorkerThreads=8", "commitProcessor.numWorkerThreads=4", "zookeeper.jmx.log4j.disable=x",

@@ -39,6 +39,8 @@ struct Setting {
   std::string_view unit;
   Effect effect = Effect::active;
   std::string_view meaning;
+  // ZooKeeper starts with values beyond the range: the nearest one is taken, with a warning, so that we start too.
+  bool takes_nearest = false;
 };
 
 // The table, in the order in which people look for things.
