@@ -108,7 +108,9 @@ void Front::State::refuse_session(Connection& connection) {
 }
 
 std::int32_t Front::State::negotiate(std::int32_t wanted_ms) const {
-  return std::min(std::max(wanted_ms, config.min_session_timeout_ms), config.max_session_timeout_ms);
+  const std::int32_t granted =
+      std::min(std::max(wanted_ms, config.min_session_timeout_ms), config.max_session_timeout_ms);
+  return std::max(granted, 1);  // 0 would say that the session is refused (protocol 1.5).
 }
 
 // Protocol 14.5.

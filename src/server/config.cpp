@@ -382,6 +382,13 @@ class Reader {
     config.tick_ms = static_cast<std::int32_t>(number("tickTime"));
     const std::int64_t minimum = number("minSessionTimeout");
     const std::int64_t maximum = number("maxSessionTimeout");
+    for (const char* name : {"minSessionTimeout", "maxSessionTimeout"}) {
+      // A timeout of 0 is how a refused session is told from a granted one (protocol 1.5).
+      if (number(name) == 0) {
+        report(Severity::error, origin_of(name),
+               std::string(name) + ": 0 is no session timeout; write at least 1, or -1 for the default");
+      }
+    }
     const std::int64_t shortest = minimum == -1 ? std::int64_t{2} * config.tick_ms : minimum;
     const std::int64_t longest = maximum == -1 ? std::int64_t{20} * config.tick_ms : maximum;
     if (shortest > longest) {

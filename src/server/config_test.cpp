@@ -212,7 +212,7 @@ TEST(config, bad_values_are_errors_with_line_and_remedy) {
     const char* line;
     const char* complaint;
   };
-  const std::array<Case, 33> cases{{
+  const std::array<Case, 35> cases{{
       {"tickTime=abc", "\"abc\" is not a whole decimal number (ms)"},
       {"tickTime=", "not a whole decimal number"},
       {"tickTime=12 34", "not a whole decimal number"},
@@ -237,6 +237,8 @@ TEST(config, bad_values_are_errors_with_line_and_remedy) {
       {"dataLogDir=", "dataLogDir is empty"},
       {"minSessionTimeout=70000", "minSessionTimeout is 70000 ms, above maxSessionTimeout with 60000 ms"},
       {"maxSessionTimeout=100", "above maxSessionTimeout with 100 ms"},
+      {"minSessionTimeout=0", "minSessionTimeout: 0 is no session timeout; write at least 1, or -1"},
+      {"minSessionTimeout=1\nmaxSessionTimeout=0", "maxSessionTimeout: 0 is no session timeout"},
       {"enforce.auth.enabled=true", "enforce.auth.schemes is missing"},
       {"sessionRequireClientSASLAuth=true", "lock every client out"},
       {"authProvider.1=com.example.Mine", "Java classes cannot be loaded"},

@@ -168,6 +168,19 @@ TEST(server, all_connections_together_are_limited) {
   EXPECT_EQ(second.rest(), "");
 }
 
+// Protocol 1.5: a timeout of 0 reads as a refusal, so none is granted whatever the bounds are.
+TEST(server, a_granted_timeout_is_never_zero) {
+  Config config;
+  config.min_session_timeout_ms = 0;
+  config.max_session_timeout_ms = 0;
+  Running running(config);
+  Client client(running.port());
+  client.send(frame_of_connect());
+  const std::optional<std::string> reply = client.frame();
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(read_int32(*reply, 4), 1);
+}
+
 // S-201, protocol 1.8.
 TEST(server, a_connection_that_asks_for_no_session_is_closed) {
   Config config;
