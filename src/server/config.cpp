@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "admin/four_letter_words.hpp"
 #include "base/ensure.hpp"
 #include "base/limits.hpp"
 #include "server/properties.hpp"
@@ -42,17 +43,23 @@ std::optional<std::int64_t> parse_integer(std::string_view text, bool hexadecima
   return number;
 }
 
+// All that Java's trim() takes off.
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  while (!text.empty() && is_space(text.front())) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && is_space(text.back())) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(','), text.size());
-    std::string_view part = text.substr(0, end);
-    while (part.starts_with(' ')) {
-      part.remove_prefix(1);
-    }
-    while (part.ends_with(' ')) {
-      part.remove_suffix(1);
-    }
+    const std::string_view part = trimmed(text.substr(0, end));
     if (!part.empty()) {
       parts.emplace_back(part);
     }
@@ -445,7 +452,7 @@ class Reader {
              "superDigest should be super:<base64>; as it is, nobody can match it");
     }
     config.digest_enabled = is_true("DigestAuthenticationProvider.enabled");
-    config.four_letter_words = split_list(text("4lw.commands.whitelist"));
+    fill_four_letter_words();
     if (is_true("sessionRequireClientSASLAuth")) {
       report(Severity::error, origin_of("sessionRequireClientSASLAuth"),
              "SASL comes later, so this would lock every client out; remove it or keep ZooKeeper for now");
@@ -461,6 +468,16 @@ class Reader {
       if (scheme != "digest" && scheme != "ip") {
         report(Severity::error, origin_of("enforce.auth.schemes"),
                "there is no provider for the scheme \"" + scheme + "\"; this version knows digest and ip");
+      }
+    }
+  }
+
+  void fill_four_letter_words() {
+    reading_.config.four_letter_words = split_list(text("4lw.commands.whitelist"));
+    for (const std::string& word : reading_.config.four_letter_words) {
+      if (word != "*" && !admin::recognise(word)) {
+        report(Severity::warning, origin_of("4lw.commands.whitelist"),
+               "there is no four-letter word \"" + word + "\"; separate words with commas");
       }
     }
   }

@@ -259,6 +259,12 @@ TEST(config, bad_values_are_errors_with_line_and_remedy) {
   }
 }
 
+TEST(config, lists_are_trimmed_of_all_white_space) {
+  const ConfigReading reading = read_more("4lw.commands.whitelist=ruok,\\tmntr\\t ,\\n stat");
+  EXPECT_TRUE(complaints(reading).empty()) << join(complaints(reading));
+  EXPECT_EQ(reading.config.four_letter_words, (std::vector<std::string>{"ruok", "mntr", "stat"}));
+}
+
 TEST(config, enforced_schemes_need_a_provider) {
   EXPECT_FALSE(read_more("enforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl").is_usable());
   const ConfigReading good = read_more("enforce.auth.enabled=true\nenforce.auth.schemes=digest, ip");
@@ -271,7 +277,7 @@ TEST(config, warnings_name_line_and_suggestion_and_do_not_stop_the_start) {
     const char* line;
     const char* complaint;
   };
-  const std::array<Case, 9> cases{{
+  const std::array<Case, 10> cases{{
       {"tickTme=2000", "zoo.cfg:3: warning: unknown setting \"tickTme\" is ignored; did you mean tickTime?"},
       {"colour=red", "zoo.cfg:3: warning: unknown setting \"colour\" is ignored"},
       {"forceSync=no", "zoo.cfg:3: warning: forceSync=no: writes are acknowledged before they are on disk"},
@@ -280,6 +286,7 @@ TEST(config, warnings_name_line_and_suggestion_and_do_not_stop_the_start) {
       {"secureClientPort=2281", "TLS comes later: this port is not opened"},
       {"authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider", "comes later"},
       {"server.1=a:1:2", "one server line: this server runs alone"},
+      {"4lw.commands.whitelist=ruok, mtnr", "zoo.cfg:3: warning: there is no four-letter word \"mtnr\""},
       {"clientPort=2182", "zoo.cfg:3: warning: clientPort was already set at zoo.cfg:2; the last one wins"},
   }};
   for (const Case& sample : cases) {
