@@ -73,7 +73,8 @@ server::ExitCode serve_with(const server::Config& config, server::Signals& signa
   storage::PosixDisk disk;
   server::Started<std::unique_ptr<server::Server>> server = server::Server::start(config, disk, &signals);
   if (!server) {
-    server::log_error(server.error().message);
+    const bool is_wanted = server.error().code == server::ExitCode::stopped;
+    is_wanted ? server::log_info(server.error().message) : server::log_error(server.error().message);
     return server.error().code;
   }
   say_how_to_use(config, (*server)->port());

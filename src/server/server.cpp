@@ -74,7 +74,7 @@ Started<std::unique_ptr<Server>> Server::start(const Config& config, storage::Di
   if (!listeners) {
     return std::unexpected(listeners.error());
   }
-  Started<OpenedData> data = open_data(config, disk);
+  Started<OpenedData> data = open_data(config, disk, signals);
   if (!data) {
     return std::unexpected(data.error());
   }

@@ -13,6 +13,10 @@
 #include <vector>
 
 #include "server/testing/raw_client.hpp"
+#include "storage/data_directory.hpp"
+#include "storage/recovery.hpp"
+#include "storage/wal.hpp"
+#include "wire/command.hpp"
 
 namespace quorate::server {
 namespace {
@@ -266,6 +270,40 @@ TEST(server, a_zookeepers_data_directory_is_not_taken_for_an_empty_one) {
   EXPECT_NE(refused.error().message.find("version-2"), std::string::npos);
   std::filesystem::remove(config.data_directory + "/version-2");
   EXPECT_TRUE(Server::start(config, running.disk()).has_value());
+}
+
+// not even started on, so the process ends with a code that says so instead of in the middle of the log.
+TEST(server, data_of_a_newer_feature_level_is_refused_with_a_code_of_its_own) {
+  Running running;
+  running.stop();
+  const storage::Paths paths{.data = running.config().data_directory, .log = running.config().log_directory};
+  {
+    auto directory = storage::DataDirectory::open(running.disk(), paths, storage::Identity{.node = NodeId{1}});
+    ASSERT_TRUE(directory.has_value()) << directory.error().message;
+    const storage::SnapshotSink nothing{.reset = [] {},
+                                        .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }};
+    const auto recovery = storage::recover(*directory, nothing, {});
+    ASSERT_TRUE(recovery.has_value());
+    const raft::Entry& last = recovery->log.recovered.entries.back();
+    std::string start;
+    wire::encode_term_start(start, wire::TermStart{.leader = NodeId{1}, .feature_level = 99, .switches = {}});
+    const raft::Entry entry{.term = Term{raw(last.term) + 1},
+                            .index = Index{raw(last.index) + 1},
+                            .time = last.time,
+                            .kind = raft::EntryKind::noop,
+                            .command = Blob::copy(start)};
+    auto wal = storage::Wal::open(*directory, storage::WalConfig{.segment_bytes = 1U << 20}, recovery->log.position);
+    ASSERT_TRUE(wal.has_value());
+    (*wal)->stage(raft::HardState{.term = entry.term, .vote = NodeId{1}}, {&entry, 1}, last.index,
+                  raft::PersistToken{1});
+    auto flush = (*wal)->take_flush();
+    ASSERT_TRUE(flush.run().has_value());
+    (*wal)->finish(std::move(flush));
+  }
+  const auto refused = Server::start(running.config(), running.disk());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ExitCode::newer_format);
+  EXPECT_NE(refused.error().message.find("99"), std::string::npos) << refused.error().message;
 }
 
 // S-203, F-601: a client that never reads is closed at a bound; the others do not notice.

@@ -1,5 +1,7 @@
 #include "server/start.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <fmt/format.h>
 #include <optional>
 #include <sys/mman.h>
@@ -15,6 +17,7 @@
 #include "storage/snapshots.hpp"
 #include "tree/memory_advice.hpp"
 #include "tree/tree.hpp"
+#include "wire/command.hpp"
 
 namespace quorate::server {
 
@@ -80,6 +83,47 @@ void report_damage(const storage::Recovery& recovery) {
   }
 }
 
+// what a newer version has written cannot be carried out here, whatever of it can be decoded.
+std::optional<Error> refuse_newer_data(const storage::Recovery& recovery) {
+  constexpr std::uint32_t known = wire::TermStart{}.feature_level;
+  std::uint32_t level = recovery.header ? recovery.header->feature_level : known;
+  for (const raft::Entry& entry : recovery.log.recovered.entries) {
+    if (entry.kind == raft::EntryKind::noop) {
+      const Result<wire::TermStart> start = wire::decode_term_start(entry.command.view());
+      if (!start) {
+        return start.error();
+      }
+      level = std::max(level, start->feature_level);
+    }
+  }
+  if (level <= known) {
+    return std::nullopt;
+  }
+  return Error{
+      ErrorCode::unsupported,
+      fmt::format("the data was written by a newer Quorate (feature level {}, this one knows {}): start that one",
+                  level, known)};
+}
+
+// Looks for a stop once in a few thousand items, of which there may be millions: a look is a system call. A file's
+// items come one at a time, but from any thread.
+class StopWatch {
+ public:
+  explicit StopWatch(Signals* signals) : signals_(signals) {}
+  bool is_asked_for() {
+    if (!asked_ && signals_ != nullptr && ++items_ % 4096 == 0) {
+      asked_ = signals_->take_stop();
+    }
+    return asked_;
+  }
+  [[nodiscard]] bool was_asked_for() const { return asked_; }
+
+ private:
+  Signals* signals_;
+  std::uint64_t items_ = 0;
+  bool asked_ = false;
+};
+
 replica::Restored assemble(const storage::DataDirectory& directory, storage::Recovery& recovery, tree::Tree&& tree) {
   const storage::Identity& identity = directory.identity();
   recovery.log.recovered.time = tree.last_time();
@@ -116,7 +160,7 @@ std::uint64_t true_random() {
   return value;
 }
 
-Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
+Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals* signals) {
   const MonoTime start = net::monotonic_now();
   Started<std::unique_ptr<storage::DataDirectory>> directory = open_directory(config, disk);
   if (!directory) {
@@ -124,10 +168,20 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
   }
   tree::set_memory_advice(advise_huge_pages);
   tree::Tree tree = tree::Tree::for_loading();
+  StopWatch stop(signals);
   const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
-                                   .item = [&tree](const tree::SnapshotItem& item) { return tree.load(item); },
+                                   .item = [&tree, &stop](const tree::SnapshotItem& item) -> Result<void> {
+                                     if (stop.is_asked_for()) {
+                                       return failure(ErrorCode::refused, "a stop was asked for");
+                                     }
+                                     return tree.load(item);
+                                   },
                                    .finish = [&tree] { return tree.finish_loading(); }};
   Result<storage::Recovery> recovery = storage::recover(**directory, sink, run_in_parallel);
+  // Before damage is judged: a snapshot that was left off is none.
+  if (stop.was_asked_for()) {
+    return std::unexpected(StartFailure{.code = ExitCode::stopped, .message = "stopped while the data was read"});
+  }
   if (!recovery) {
     return failed(recovery.error());
   }
@@ -137,6 +191,9 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk) {
                         fmt::format("the data in {} is damaged (see above), and acknowledged writes may be missing; "
                                     "restore a backup, or see what would be lost with: quorate verify {}",
                                     config.data_directory, config.data_directory)});
+  }
+  if (const std::optional<Error> newer = refuse_newer_data(*recovery)) {
+    return failed(*newer);
   }
   if (!recovery->header) {
     tree = tree::Tree(0);  // The log's first entry brings the secret.

@@ -13,6 +13,7 @@
 #include "replica/replica.hpp"
 #include "server/config.hpp"
 #include "server/exit_codes.hpp"
+#include "server/signals.hpp"
 #include "storage/data_directory.hpp"
 #include "storage/disk.hpp"
 #include "storage/wal.hpp"
@@ -37,7 +38,8 @@ struct OpenedData {
   std::optional<Index> snapshot;  // The one that was loaded.
 };
 
-Started<OpenedData> open_data(const Config& config, storage::Disk& disk);
+// With `signals`, a stop that is asked for while the snapshot is read ends it: a failure with ExitCode::stopped.
+Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals* signals = nullptr);
 
 // 64 bits from the operating system's source.
 std::uint64_t true_random();
