@@ -72,6 +72,9 @@ Listener::Outcome Listener::accept(Accepted& into) {
   if (errno == EMFILE || errno == ENFILE) {
     return refuse_one();
   }
+  if (errno == ENOMEM || errno == ENOBUFS) {
+    return Outcome::exhausted;
+  }
   return Outcome::none;  // Nobody, or a client that left meanwhile; the poller reports again if there are more.
 }
 

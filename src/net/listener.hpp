@@ -28,8 +28,9 @@ class Listener {
   };
   enum class Outcome {
     accepted,
-    none,     // Nobody waits.
-    refused,  // The process has no descriptor left: one client was accepted and closed, so that it learns at once.
+    none,       // Nobody waits.
+    refused,    // The process has no descriptor left: one client was accepted and closed, so that it learns at once.
+    exhausted,  // The system has no memory for a connection; who waits goes on waiting, and the poller reports at once.
   };
   // At most one client a call.
   Outcome accept(Accepted& into);

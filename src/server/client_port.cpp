@@ -30,10 +30,35 @@ ClientPort::ClientPort(ClientPortConfig config, net::Poller& poller, replica::Fr
     : config_(config), poller_(poller), front_(front), listeners_(std::move(listeners)), block_(block_bytes, '\0') {}
 
 void ClientPort::open() {
+  const std::size_t kept = kept_descriptors();
+  if (config_.descriptors_max < 2 * descriptors_kept) {
+    log_warning(fmt::format("only {} descriptors may be open (ulimit -n), so no more than {} clients are served",
+                            config_.descriptors_max, config_.descriptors_max - kept));
+  }
   for (std::size_t position = 0; position < listeners_.size(); ++position) {
     const net::Tag tag = make_tag(TagKind::listener, static_cast<std::uint32_t>(position));
     ensure(poller_.add(listeners_[position].number(), net::Interest::input_level, tag).has_value(),
            "a listener is watched before clients can exhaust anything");
+  }
+}
+
+// A small limit must not lock every client out.
+std::size_t ClientPort::kept_descriptors() const {
+  return std::min(descriptors_kept, config_.descriptors_max / 4);
+}
+
+// Level-triggered reports of clients that cannot be accepted would keep the loop from waiting. A change, unlike
+// removing and adding again, asks the system for no memory.
+void ClientPort::pause_listeners() {
+  if (!std::exchange(paused_, true)) {
+    report_clients(net::Interest::input_edge);
+  }
+}
+
+void ClientPort::report_clients(net::Interest interest) {
+  for (std::size_t position = 0; position < listeners_.size(); ++position) {
+    poller_.change(listeners_[position].number(), interest,
+                   make_tag(TagKind::listener, static_cast<std::uint32_t>(position)));
   }
 }
 
@@ -83,6 +108,10 @@ void ClientPort::accept(net::Listener& listener, MonoTime now) {
     switch (listener.accept(accepted)) {
       case net::Listener::Outcome::none:
         return;
+      case net::Listener::Outcome::exhausted:
+        note_refusal("a client", "the system has no memory for its connection", now);
+        pause_listeners();
+        return;
       case net::Listener::Outcome::refused:
         note_refusal("a client", "no descriptor is left", now);
         break;
@@ -106,7 +135,7 @@ void ClientPort::admit(net::Listener::Accepted&& accepted, MonoTime now) {
     limit = "maxClientCnxns is reached for this address";
   } else if (config_.total_max != 0 && open_ >= config_.total_max) {
     limit = "maxCnxns is reached";
-  } else if (open_ + (lingering_.size() - free_lingering_.size()) + descriptors_kept >= config_.descriptors_max) {
+  } else if (open_ + (lingering_.size() - free_lingering_.size()) + kept_descriptors() >= config_.descriptors_max) {
     limit = "the limit of open descriptors is near";
   }
   if (limit != nullptr) {
@@ -297,6 +326,9 @@ void ClientPort::drain(std::uint32_t position) {
 
 void ClientPort::tick(MonoTime now) {
   now_ = now;
+  if (std::exchange(paused_, false)) {
+    report_clients(net::Interest::input_level);
+  }
   end_deaf_ones(now);
   end_lingering_ones(now);
 }

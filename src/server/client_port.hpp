@@ -78,6 +78,9 @@ class ClientPort {
     MonoTime deadline{};
   };
 
+  [[nodiscard]] std::size_t kept_descriptors() const;
+  void pause_listeners();
+  void report_clients(net::Interest interest);
   void accept(net::Listener& listener, MonoTime now);
   void admit(net::Listener::Accepted&& accepted, MonoTime now);
   [[nodiscard]] bool has_room_for(const std::string& host) const;
@@ -106,7 +109,8 @@ class ClientPort {
   std::vector<std::uint32_t> readable_;
   std::vector<std::uint32_t> batch_;
   std::vector<replica::Front::Action> actions_;
-  std::string block_;  // What one read fills; the front copies what it keeps.
+  std::string block_;    // What one read fills; the front copies what it keeps.
+  bool paused_ = false;  // Waiting clients are not reported again before the next tick.
   std::size_t open_ = 0;
   std::size_t busy_ = 0;
   std::size_t closing_ = 0;  // Connections that close when everything is sent.

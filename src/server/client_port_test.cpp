@@ -24,10 +24,10 @@ struct Desk {
   replica::Front front{replica::FrontConfig{}, tree, Prng(1)};
   replica::Mailbox mail;
   net::Poller poller;
-  ClientPort port{ClientPortConfig{}, poller, front, listen()};
+  ClientPort port;
   std::vector<net::Ready> ready;
 
-  Desk() { port.open(); }
+  explicit Desk(ClientPortConfig config = {}) : port(config, poller, front, listen()) { port.open(); }
 
   static std::vector<net::Listener> listen() {
     std::vector<net::Listener> listeners;
@@ -73,6 +73,16 @@ TEST(client_port, a_closing_connection_whose_other_side_does_not_read_is_cut_off
   EXPECT_EQ(desk.port.connections(), 1U);
   desk.port.tick(after_ms(net::monotonic_now(), 11'000));
   EXPECT_EQ(desk.port.connections(), 0U);
+}
+
+// A small limit of descriptors keeps some back, not all.
+TEST(client_port, few_descriptors_still_serve_a_client) {
+  Desk desk(ClientPortConfig{.descriptors_max = 32});
+  net::Stream client = net::Stream::connect(desk.port.listeners().front().address()).value();
+  const std::string word = "ruok";
+  ASSERT_EQ(client.send(word).bytes, word.size());
+  EXPECT_TRUE(desk.wait_for_word().has_value());
+  EXPECT_EQ(desk.port.stats().refused, 0U);
 }
 
 }  // namespace
