@@ -190,8 +190,10 @@ void Replica::State::execute_expire_session(const wire::Command& command, const 
     expiry.not_closing(command.session);
     return;
   }
-  tree.close_session(context, command.session);
   ++stats.sessions_expired;
+  stats.last_expired = command.session;
+  stats.last_expired_timeout_ms = session->timeout_ms;
+  tree.close_session(context, command.session);
   post_events();
   end_session(command.session);
 }

@@ -36,14 +36,15 @@ std::string digest_id(ByteView secret) {
 
 void Front::State::handle_auth(Connection& connection, std::int32_t xid, ByteView body) {
   if (wire::decode_request(wire::Opcode::auth, body, decode_scratch, request) != tree::Status::ok) {
-    malformed(connection);
+    malformed(connection, CloseReason::malformed_request);
     return;
   }
   const wire::AuthRequest wanted = std::get<wire::AuthRequest>(request);
   const bool is_digest = wanted.scheme == "digest" && config.digest_enabled && !is_null(wanted.auth);
   const bool is_known = is_digest || wanted.scheme == "ip";  // The address is a credential from the start.
   if (is_digest && !add_digest(connection, wanted.auth)) {
-    malformed(connection);  // Never -115 for a limit: clients take that for final (gotcha 33).
+    // Never -115 for a limit: clients take that for final (gotcha 33).
+    malformed(connection, CloseReason::too_many_credentials);
     return;
   }
   const std::size_t before = connection.output.bytes().size();
@@ -52,7 +53,7 @@ void Front::State::handle_auth(Connection& connection, std::int32_t xid, ByteVie
   queued_output(connection, before);
   if (!is_known) {
     ++stats.auth_failed;
-    begin_close(connection);
+    begin_close(connection, CloseReason::auth_failed);
   }
 }
 
@@ -83,7 +84,7 @@ void Front::State::credentials_changed(Connection& connection) {
 // No SASL here: any token gets a null one back, and the exchange is over (protocol 6.7).
 void Front::State::handle_sasl(Connection& connection, std::int32_t xid, ByteView body) {
   if (wire::decode_request(wire::Opcode::sasl, body, decode_scratch, request) != tree::Status::ok) {
-    malformed(connection);
+    malformed(connection, CloseReason::malformed_request);
     return;
   }
   const std::size_t before = connection.output.bytes().size();

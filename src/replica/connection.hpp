@@ -10,6 +10,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "replica/close_reason.hpp"
 #include "replica/front_stats.hpp"
 #include "replica/mailbox.hpp"
 #include "replica/ring.hpp"
@@ -98,6 +99,7 @@ struct Connection {
   ConnectionRef self;
   Phase phase = Phase::free;
   bool abort = false;
+  CloseReason close_reason = CloseReason::none;
   bool input_closed = false;  // After closeSession: what follows is dropped.
   bool is_ready = false;      // Stands in the front's queue of connections with something to do.
   bool is_paused = false;     // Stands in the front's list of those held back by outstanding_max.
@@ -117,6 +119,8 @@ struct Connection {
   std::int32_t timeout_ms = 0;
   std::string session_request;  // Of the create or resume under way.
   Credentials credentials;
+
+  std::int32_t refused_length = 0;  // Of the frame that was too large.
 
   MonoTime opened{};
   MonoTime received{};  // The newest bytes.

@@ -56,6 +56,15 @@ void SessionExpiry::restart(MonoTime at) {
   std::ranges::for_each(reopened, [this](SessionId session) { not_closing(session); });
 }
 
+void SessionExpiry::leave_out(MonoTime from, MonoTime until) {
+  ensure(from <= until, "time does not go back");
+  for (auto& [session, lease] : sessions_) {
+    const MonoTime heard = std::min(lease.touched, until);
+    // It keeps its place in the buckets: when that one is due, it turns out to be too early.
+    lease.touched = std::max(lease.touched, after_us(heard, elapsed_us(std::max(heard, from), until)));
+  }
+}
+
 void SessionExpiry::take_expired(MonoTime now, std::vector<SessionId>& into) {
   const std::int64_t due = raw(after_ms(now, -report_lag_ms)) / tick_us_;
   while (!buckets_.empty() && buckets_.begin()->first <= due) {

@@ -16,6 +16,8 @@ namespace quorate::replica {
 
 class SessionExpiry {
  public:
+  // A longer pause of the loop, or of the log, counts for no session. Loops sleep less than that, so it is no idleness.
+  static constexpr std::int64_t pause_ms = 1000;
   // Fronts report touches in batches; a session is only silent when no report can be on its way any more.
   static constexpr std::int64_t report_lag_ms = 100;
 
@@ -28,6 +30,10 @@ class SessionExpiry {
   void touch(SessionId session, MonoTime at);
   // Every session gets its full timeout from `at` on (a new leader, R-716).
   void restart(MonoTime at);
+
+  // Between these times nobody could be heard, for reasons that are the server's own: the time counts for no session.
+  // Walks all sessions.
+  void leave_out(MonoTime from, MonoTime until);
 
   // Appends the sessions that were silent for their timeout, and marks them closing: they are not named again.
   void take_expired(MonoTime now, std::vector<SessionId>& into);

@@ -149,6 +149,7 @@ bool Front::serve(Mailbox& mail, MonoTime now) {
 void Front::tick(MonoTime now) {
   state_->now = std::max(state_->now, now);
   state_->drop_late_handshakes();
+  state_->touch_unheard_ones();
 }
 
 const std::vector<Submission>& Front::submissions() const {
@@ -179,7 +180,8 @@ void Front::refused(const Submission& submission) {
     return;
   }
   if (submission.kind != wire::CommandKind::client_request) {
-    state.begin_close(*connection);  // Nothing to answer with: the client tries again, here or elsewhere.
+    // Nothing to answer with: the client tries again, here or elsewhere.
+    state.begin_close(*connection, CloseReason::writes_are_refused);
     return;
   }
   if (connection->phase != Phase::serving) {
@@ -202,7 +204,12 @@ void Front::take_actions(std::vector<Action>& into) {
       continue;
     }
     const bool closes = connection.phase == Phase::closing;
-    into.push_back(Action{.connection = connection.self, .close = closes, .abort = closes && connection.abort});
+    into.push_back(Action{.connection = connection.self,
+                          .close = closes,
+                          .abort = closes && connection.abort,
+                          .reason = connection.close_reason,
+                          .session = connection.session,
+                          .refused_length = connection.refused_length});
   }
   state_->actions.clear();
 }
@@ -248,7 +255,7 @@ void Front::answer_admin(ConnectionRef ref, std::string_view text) {
   connection->output.bytes().append(text);
   ++connection->traffic.packets_sent;
   ++state_->stats.traffic.packets_sent;
-  state_->begin_close(*connection);
+  state_->begin_close(*connection, CloseReason::four_letter_word);
 }
 
 tree::WatchTable& Front::watches() {

@@ -19,6 +19,7 @@
 #include "base/ids.hpp"
 #include "base/limits.hpp"
 #include "base/prng.hpp"
+#include "replica/close_reason.hpp"
 #include "replica/front_stats.hpp"
 #include "replica/mailbox.hpp"
 #include "tree/tree.hpp"
@@ -89,7 +90,7 @@ class Front {
   // connection in slices. True if more is left; then call again, after the turn's other work. Any call may leave
   // submissions behind, the one after apply() too: what waited for its replies may be writes.
   bool serve(Mailbox& mail, MonoTime now);
-  // Deadlines: handshakes, sessions without a leader.
+  // Deadlines: handshakes, sessions without a leader. At least once a second.
   void tick(MonoTime now);
 
   // Writes gathered since the last clear, in order; the shell hands them to Replica::submit().
@@ -105,6 +106,10 @@ class Front {
     ConnectionRef connection;
     bool close = false;  // After outgoing() is empty; `abort`: at once.
     bool abort = false;
+    // For the log, if it closes.
+    CloseReason reason = CloseReason::none;
+    SessionId session{};              // 0: it had none.
+    std::int32_t refused_length = 0;  // Of the frame, for CloseReason::frame_too_large.
   };
   // Connections whose outgoing bytes or fate changed since the last take; each once.
   void take_actions(std::vector<Action>& into);

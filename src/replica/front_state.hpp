@@ -14,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/prng.hpp"
+#include "replica/close_reason.hpp"
 #include "replica/connection.hpp"
 #include "replica/front.hpp"
 #include "replica/front_stats.hpp"
@@ -40,8 +41,8 @@ struct Front::State {
   void deliver_reply(Connection& connection, const MailItem& item, ByteView bytes);
   void answer_refused_ones(Connection& connection);
   Unanswered pop_unanswered(Connection& connection);
-  void close_session_holder(SessionId session, std::optional<std::uint32_t> but_generation);
-  void begin_close(Connection& connection, bool abort = false);
+  void close_session_holder(SessionId session, CloseReason reason, std::optional<std::uint32_t> but_generation);
+  void begin_close(Connection& connection, CloseReason reason, bool abort = false);
   void release_input(Connection& connection);
   void forget_unanswered(Connection& connection);
   void release_session(Connection& connection);
@@ -53,6 +54,8 @@ struct Front::State {
   void release_paused();
   [[nodiscard]] bool wants_input(const Connection& connection) const;
   void update_wants_input(Connection& connection);
+  [[nodiscard]] bool is_kept_from_speaking(const Connection& connection) const;
+  void touch_unheard_ones();
   // Books what was appended to the output behind `before`, and bounds the output (S-203).
   void queued_output(Connection& connection, std::size_t before);
   void touch(Connection& connection);
@@ -83,7 +86,7 @@ struct Front::State {
   void dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode, ByteView body);
   [[nodiscard]] bool waited_too_long(Connection& connection, std::size_t frame_bytes);
   void answer_status(Connection& connection, std::int32_t xid, tree::Status status);
-  void malformed(Connection& connection);
+  void malformed(Connection& connection, CloseReason reason);
   void record_latency(Connection& connection, MonoTime received, bool is_write);
 
   // reads.cpp: the body is decoded into `request`; each appends its reply to the connection's output.
@@ -124,6 +127,7 @@ struct Front::State {
   std::unordered_map<SessionId, std::uint32_t> holders;  // The serving connection of a session; looked up only.
   Ring<std::uint32_t> ready;
   std::vector<std::uint32_t> paused;
+  std::vector<std::uint32_t> unheard;  // Connections that are not read from, or were not a moment ago.
   std::vector<std::uint32_t> actions;
   std::size_t outstanding_bytes = 0;  // Of writes under way.
   bool writes_are_held = false;       // One did not fit; those behind it shall not take its room.

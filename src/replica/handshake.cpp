@@ -52,17 +52,17 @@ bool Front::State::handle_admin_word(Connection& connection) {
 void Front::State::handle_connect(Connection& connection, ByteView frame) {
   const auto wanted = wire::decode_connect(frame);
   if (!wanted) {
-    malformed(connection);
+    malformed(connection, CloseReason::malformed_handshake);
     return;
   }
   if (!take_connection_token()) {
     ++stats.connections_rate_limited;
-    begin_close(connection);
+    begin_close(connection, CloseReason::connection_throttled);
     return;
   }
   // A client that has seen more than this server must look elsewhere; a refusal would destroy its session (gotcha 4).
   if (wanted->last_zxid_seen > tree->last_zxid()) {
-    begin_close(connection);
+    begin_close(connection, CloseReason::client_is_ahead);
     return;
   }
   connection.with_read_only_flag = wanted->read_only.has_value();
@@ -104,7 +104,7 @@ void Front::State::refuse_session(Connection& connection) {
   wire::encode_connect_reply(connection.output.bytes(),
                              wire::ConnectReply{.with_read_only_flag = connection.with_read_only_flag});
   queued_output(connection, before);
-  begin_close(connection);
+  begin_close(connection, CloseReason::session_refused);
 }
 
 std::int32_t Front::State::negotiate(std::int32_t wanted_ms) const {
@@ -168,7 +168,7 @@ void Front::State::drop_late_handshakes() {
     Connection* connection = find(fresh.pop_front().connection);
     if (connection != nullptr && connection->phase != Phase::serving && connection->phase != Phase::closing) {
       ++stats.handshakes_timed_out;
-      begin_close(*connection, true);
+      begin_close(*connection, CloseReason::late_handshake, true);
     }
   }
 }

@@ -180,6 +180,28 @@ TEST(Limits, a_client_that_is_held_back_does_not_expire) {  // Protocol 8.2, 14.
   EXPECT_FALSE(server.front.wants_input(client.connection()));
 }
 
+// The others' writes take the whole limit: this one is not answered, and not read from, for four of its timeouts.
+TEST(Limits, a_client_that_waits_behind_others_does_not_expire) {  // Protocol 8.2, 14.6
+  ServerOptions options;
+  options.front.outstanding_bytes_max = 1000;
+  Server server(options);
+  Client busy = Client::with_session(server, 40000);
+  Client waiting = Client::with_session(server, 4000);
+  Client silent = Client::with_session(server, 4000);
+  server.set_disk_slow(true);
+  busy.post(Opcode::create, create_body("/busy", std::string(900, 'x')));
+  server.turn();
+  waiting.post(Opcode::create, create_body("/waiting", std::string(200, 'x')));
+  for (int i = 0; i < 32; ++i) {
+    server.pass_ms(500);
+    busy.post(Opcode::set_data,
+              set_body("/busy", std::string(900, 'x')));  // Stands in line before `waiting`'s is tried.
+    server.finish_disk();
+  }
+  EXPECT_FALSE(waiting.is_closed());
+  EXPECT_TRUE(silent.is_closed());
+}
+
 TEST(Limits, large_writes_of_many_connections_wait_and_are_not_refused) {  // Protocol 14.6
   Server server;
   std::vector<Client> clients;

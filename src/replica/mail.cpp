@@ -27,10 +27,10 @@ void Front::State::deliver(const MailItem& item, ByteView bytes) {
       deliver_event(item, bytes);
       return;
     case MailItem::Kind::session_gone:
-      close_session_holder(item.session, std::nullopt);
+      close_session_holder(item.session, CloseReason::session_expired, std::nullopt);
       return;
     case MailItem::Kind::session_moved:
-      close_session_holder(item.session, item.generation);
+      close_session_holder(item.session, CloseReason::session_moved, item.generation);
       return;
     default:
       break;
@@ -53,10 +53,10 @@ void Front::State::deliver(const MailItem& item, ByteView bytes) {
     }
     case MailItem::Kind::refused:
       connection->output.bytes().append(bytes);
-      begin_close(*connection);
+      begin_close(*connection, CloseReason::session_refused);
       break;
     default:
-      begin_close(*connection);  // Void: the session has moved.
+      begin_close(*connection, CloseReason::session_moved);  // Void.
       break;
   }
 }
@@ -86,7 +86,7 @@ void Front::State::deliver_reply(Connection& connection, const MailItem& item, B
   }
   queued_output(connection, before);
   if (item.kind == MailItem::Kind::reply_then_close) {
-    begin_close(connection);
+    begin_close(connection, CloseReason::session_closed);
     return;
   }
   answer_refused_ones(connection);
@@ -116,7 +116,8 @@ Unanswered Front::State::pop_unanswered(Connection& connection) {
 }
 
 // The session is gone, or has moved to another generation: who holds it here loses the connection (protocol 8.4, 8.5).
-void Front::State::close_session_holder(SessionId session, std::optional<std::uint32_t> but_generation) {
+void Front::State::close_session_holder(SessionId session, CloseReason reason,
+                                        std::optional<std::uint32_t> but_generation) {
   const auto holder = holders.find(session);
   if (holder == holders.end()) {
     return;
@@ -124,11 +125,11 @@ void Front::State::close_session_holder(SessionId session, std::optional<std::ui
   Connection& connection = *connections[holder->second];
   ensure(connection.session == session, "a holder holds its session");
   if (!but_generation || connection.generation != *but_generation) {
-    begin_close(connection);
+    begin_close(connection, reason);
   }
 }
 
-void Front::State::begin_close(Connection& connection, bool abort) {
+void Front::State::begin_close(Connection& connection, CloseReason reason, bool abort) {
   const bool is_news = abort && !std::exchange(connection.abort, true);
   if (connection.phase == Phase::closing) {
     if (is_news) {
@@ -139,6 +140,7 @@ void Front::State::begin_close(Connection& connection, bool abort) {
   forget_unanswered(connection);
   release_session(connection);
   connection.phase = Phase::closing;
+  connection.close_reason = reason;
   release_input(connection);
   act(connection);
 }
@@ -230,8 +232,30 @@ void Front::State::update_wants_input(Connection& connection) {
     connection.reported_wants_input = wants;
     if (connection.phase == Phase::serving) {
       touch(connection);  // What it said while nothing was read could not be heard: its silence begins now.
+      if (!wants) {
+        unheard.push_back(connection.self.slot);
+      }
     }
     act(connection);
+  }
+}
+
+// By this server, that is: who does not take its replies has itself to blame.
+bool Front::State::is_kept_from_speaking(const Connection& connection) const {
+  return connection.phase == Phase::serving && !connection.reported_wants_input && !connection.input_closed &&
+         connection.output.size() <= config.outgoing_bytes_pause;
+}
+
+// They may be waiting for their turn for longer than their sessions' timeouts (protocol 8.2, 14.6).
+void Front::State::touch_unheard_ones() {
+  std::erase_if(unheard, [this](std::uint32_t slot) {
+    const Connection& connection = *connections[slot];
+    return connection.phase != Phase::serving || connection.reported_wants_input;
+  });
+  for (const std::uint32_t slot : unheard) {
+    if (is_kept_from_speaking(*connections[slot])) {
+      touch(*connections[slot]);
+    }
   }
 }
 
@@ -247,7 +271,7 @@ void Front::State::queued_output(Connection& connection, std::size_t before) {
   // A reader that does not read loses its connection; a single large reply to one that does is no reason (S-203).
   if (connection.output.size() - added > config.outgoing_bytes_max) {
     ++stats.slow_readers_closed;
-    begin_close(connection, true);
+    begin_close(connection, CloseReason::slow_reader, true);
   }
 }
 

@@ -187,7 +187,7 @@ bool Replica::apply(std::size_t entries) {
   }
   state.core.applied(state.applied.index);
   if (state.serving && !was_serving) {
-    state.expiry.restart(state.now);  // a new leader gives every session its full timeout.
+    state.expiry_restart_due = true;  // a new leader gives every session its full timeout.
   }
   return state.next_to_apply < state.to_apply.size();
 }
@@ -203,7 +203,7 @@ void Replica::tick(MonoTime now, WallTime wall) {
     // Until now there was no time at all: what was heard of before was heard of now.
     state.ticked = true;
     state.clock_anchor = now;
-    state.expiry.restart(now);
+    state.expiry_restart_due = true;
   }
   // After a pause (a slow flush, a stopped process) requests wait unread in the sockets: their touches get one turn to
   // arrive before anyone is judged silent.
@@ -212,12 +212,39 @@ void Replica::tick(MonoTime now, WallTime wall) {
   state.now = now;
   state.core.tick(now);
   state.move_clock(wall);
+  state.allow_for_pauses();
   if (state.serving) {
     if (!state.expiry_waits) {
       state.propose_expired();
     }
     state.propose_cleaning();
   }
+}
+
+// Silence counts against a client only while it could have been heard. Two things keep it from that for long: the
+// process does not run (stopped, or in a turn that never ends), and the log takes nothing in (a disk that stalls), so
+// that whoever waits for an answer there, or for a session to be resumed, seems gone.
+void Replica::State::allow_for_pauses() {
+  if (std::exchange(expiry_restart_due, false)) {
+    expiry.restart(now);
+    served = now;
+  }
+  const Index committed = core.commit_index();
+  const bool log_stands_still =
+      committed == committed_before && (committed < core.log().last().index || !queued.empty());
+  committed_before = committed;
+  const bool is_pause = elapsed_us(served, now) > SessionExpiry::pause_ms * 1000;
+  if (log_stands_still) {
+    expiry_waits = expiry_waits || is_pause;
+    just_allowed = false;
+    return;
+  }
+  // Never twice in a row: a server that is never in time must still find out who is gone.
+  just_allowed = is_pause && !just_allowed;
+  if (just_allowed) {
+    expiry.leave_out(served, now);
+  }
+  served = now;
 }
 
 // max(wall clock, previous time + monotonic time since): never back, and not frozen by a clock that was once wrong

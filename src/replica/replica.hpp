@@ -66,6 +66,8 @@ struct ReplicaStats {
   std::uint64_t refused = 0;       // Submissions refused before they had a number.
   std::uint64_t void_entries = 0;  // Entries without effect: another generation, a gap, a repetition.
   std::uint64_t sessions_expired = 0;
+  SessionId last_expired{};  // The newest of them ...
+  std::int32_t last_expired_timeout_ms = 0;
   std::uint64_t containers_deleted = 0;
 };
 

@@ -45,6 +45,7 @@ struct Replica::State {
   void enqueue(wire::Command& command, const Origin& origin);
   void propose();
   void pull();
+  void allow_for_pauses();
   void propose_expired();
   void propose_cleaning();
   void move_clock(WallTime wall);
@@ -109,7 +110,11 @@ struct Replica::State {
   WallTime log_time{};
 
   SessionExpiry expiry;
-  bool expiry_waits = false;  // For one turn.
+  bool expiry_waits = false;        // For one turn.
+  bool expiry_restart_due = false;  // The next tick knows what time it is.
+  MonoTime served{};                // The newest tick at which clients could be heard and answered.
+  bool just_allowed = false;        // The last tick left a pause out.
+  Index committed_before{};         // As of the last tick.
   ContainerCleaner cleaner;
   std::vector<SessionId> expired;       // Scratch.
   std::vector<std::string> expendable;  // Scratch.

@@ -49,7 +49,8 @@ std::size_t Front::State::serve_connection(Connection& connection) {
     const std::int32_t length = wire::Reader(input).read_int();
     if (length < 0 || static_cast<std::size_t>(length) > config.frame_bytes_max) {
       if (connection.unanswered.empty()) {
-        malformed(connection);
+        connection.refused_length = length;
+        malformed(connection, CloseReason::frame_too_large);
       }
       break;
     }
@@ -121,7 +122,7 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
     return false;
   }
   if (!header) {
-    malformed(connection);
+    malformed(connection, CloseReason::malformed_request);
     return true;
   }
   handle_local(connection, *header, info, frame.substr(wire::request_header_bytes));
@@ -144,7 +145,7 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
       config.large_request_threshold >= 0 && frame.size() > static_cast<std::size_t>(config.large_request_threshold);
   if (is_large && large_bytes + frame.size() > config.large_request_bytes_max) {
     ++stats.large_requests_rejected;  // Protocol 14.4.
-    begin_close(connection);
+    begin_close(connection, CloseReason::large_requests);
     return true;
   }
   const std::size_t counted = is_large ? frame.size() : 0;
@@ -190,7 +191,7 @@ void Front::State::handle_local(Connection& connection, const wire::RequestHeade
     wire::encode_header_only(connection.output.bytes(),
                              {.xid = header.xid, .status = tree::Status::session_closed_require_auth});
     queued_output(connection, before);
-    begin_close(connection);
+    begin_close(connection, CloseReason::not_authenticated);
     return;
   }
   const bool may_be_throttled = config.throttled_op_wait_ms > 0 && opcode != wire::Opcode::ping;
@@ -203,7 +204,7 @@ void Front::State::handle_local(Connection& connection, const wire::RequestHeade
     wire::encode_header_only(connection.output.bytes(),
                              {.xid = header.xid, .zxid = Zxid{-1}, .status = tree::Status::unimplemented});
     queued_output(connection, before);
-    malformed(connection);
+    malformed(connection, CloseReason::unknown_operation);
     return;
   }
   dispatch(connection, header, opcode, body);
@@ -271,9 +272,9 @@ void Front::State::answer_status(Connection& connection, std::int32_t xid, tree:
   queued_output(connection, before);
 }
 
-void Front::State::malformed(Connection& connection) {
+void Front::State::malformed(Connection& connection, CloseReason reason) {
   ++stats.malformed_closed;
-  begin_close(connection);
+  begin_close(connection, reason);
 }
 
 void Front::State::record_latency(Connection& connection, MonoTime received, bool is_write) {

@@ -287,8 +287,7 @@ TEST(Session, silence_ends_it_within_timeout_and_a_tick) {  // V09, protocol 8.2
   Server server;
   Client client = Client::with_session(server, 4000);
   client.create("/e", "", 1);
-  server.advance_ms(3990);
-  server.run();
+  server.pass_ms(3990);
   EXPECT_FALSE(client.is_closed());
   for (int i = 0; i < 22; ++i) {
     server.advance_ms(100);
@@ -327,9 +326,71 @@ TEST(Session, after_a_pause_of_the_server_what_waited_in_the_sockets_is_heard_fi
   server.run();
   EXPECT_FALSE(client.is_closed());
   EXPECT_EQ(client.take_all().size(), 1U);
-  server.advance_ms(30000);
-  server.run();
+  server.pass_ms(6500);
   EXPECT_TRUE(client.is_closed());
+}
+
+// The machine slept, and the clients with it: nobody could speak, so nobody was silent. From then on time counts again.
+TEST(Session, time_in_which_the_server_did_not_run_counts_for_nobody) {
+  Server server;
+  Client client = Client::with_session(server, 4000);
+  server.pass_ms(1000);
+  server.advance_ms(3'600'000);
+  server.run(20);
+  server.pass_ms(2500);
+  EXPECT_FALSE(client.is_closed());
+  server.pass_ms(3000);
+  EXPECT_TRUE(client.is_closed());
+}
+
+TEST(Session, a_server_that_is_never_in_time_still_finds_out_who_is_gone) {
+  Server server;
+  Client client = Client::with_session(server, 4000);
+  for (int turn = 0; turn < 12; ++turn) {
+    server.advance_ms(1100);
+    server.turn();
+  }
+  EXPECT_TRUE(client.is_closed());
+}
+
+// Neither its client, which waits for an answer, nor one that gave up and comes back, can be heard while the log takes
+// nothing in.
+TEST(Session, while_the_disk_stalls_nobody_expires) {
+  Server server;
+  Client writer = Client::with_session(server, 4000);
+  Client silent = Client::with_session(server, 4000);
+  Client gone = Client::with_session(server, 4000);
+  gone.hang_up();
+  server.set_disk_slow(true);
+  writer.post(Opcode::create, create_body("/a"));
+  server.pass_ms(2000);
+  Client back(server);
+  back.send(connect_frame(4000, gone.session.session, gone.session.password));
+  server.pass_ms(9500);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  EXPECT_EQ(server.replica.stats().sessions_expired, 0U);
+  const auto resumed = back.take_connected();
+  ASSERT_TRUE(resumed.has_value());
+  EXPECT_EQ(resumed->session, gone.session.session);
+  server.pass_ms(2500);
+  EXPECT_FALSE(silent.is_closed());
+  server.pass_ms(6500);
+  EXPECT_TRUE(silent.is_closed());  // Time counts again.
+}
+
+TEST(Session, a_long_start_takes_nothing_from_a_timeout) {
+  ServerOptions options;
+  Server before(options);
+  Client client = Client::with_session(before, 4000);
+  ServerOptions next = before.after_restart(options);
+  next.replay_ms = 60'000;
+  Server after(next);
+  after.pass_ms(3500);
+  EXPECT_EQ(after.replica.stats().sessions_expired, 0U);
+  after.pass_ms(3000);
+  EXPECT_EQ(after.replica.stats().sessions_expired, 1U);
 }
 
 TEST(Session, events_and_half_frames_do_not_keep_it_alive) {  // Protocol 8.2
@@ -358,8 +419,7 @@ TEST(Session, a_restarted_server_gives_every_session_its_full_timeout) {  // R-7
   ServerOptions next = before.after_restart(options);
   next.now = after_ms(next.now, 3'600'000);
   Server after(next);
-  after.advance_ms(3900);
-  after.run();
+  after.pass_ms(3900);
   Client again = resume(after, client.session);
   EXPECT_EQ(again.take_connected()->session, client.session.session);
 }
@@ -367,12 +427,11 @@ TEST(Session, a_restarted_server_gives_every_session_its_full_timeout) {  // R-7
 TEST(Session, a_resume_that_the_log_has_first_makes_an_expiry_void) {
   Server server;
   Client old = Client::with_session(server, 4000);
+  server.pass_ms(4500);
   server.set_disk_slow(true);
   Client fresh(server);
   fresh.send(connect_frame(4000, old.session.session, old.session.password));
-  server.turn();
-  server.advance_ms(8000);
-  server.run(2);  // Proposes the expiry, behind the resume.
+  server.pass_ms(1600);  // Proposes the expiry, behind the resume.
   server.finish_disk();
   server.set_disk_slow(false);
   server.run(1);
@@ -386,8 +445,7 @@ TEST(Session, writes_behind_its_end_in_the_log_get_session_expired) {  // R-718
   Server server;
   Client client = Client::with_session(server, 4000);
   server.set_disk_slow(true);
-  server.advance_ms(8000);
-  server.run(2);
+  server.pass_ms(8000);
   client.post(Opcode::create, create_body("/late"));
   server.turn();
   server.finish_disk();
@@ -405,8 +463,7 @@ TEST(Session, a_vanished_client_leaves_its_session_until_it_expires) {  // Proto
   client.hang_up();
   Client other = Client::with_session(server, 40000);
   EXPECT_EQ(other.call(Opcode::exists, watch_body("/e")).error, 0);
-  server.advance_ms(6200);
-  server.run();
+  server.pass_ms(6200);
   EXPECT_EQ(other.call(Opcode::exists, watch_body("/e")).error, -101);
 }
 

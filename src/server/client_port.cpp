@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -21,13 +22,19 @@ constexpr std::int64_t linger_ms = 2000;
 // A closing connection whose other side takes nothing for this long is cut off: the front counts it no more, and what
 // it still holds (a descriptor, a buffer, a place among its address's connections) must not stay for ever (S-203).
 constexpr std::int64_t close_patience_ms = 10'000;
-constexpr std::int64_t refusal_line_ms = 1000;
+// And one that takes a few bytes now and then is cut off all the same.
+constexpr std::int64_t close_total_ms = 60'000;
 
 }  // namespace
 
 ClientPort::ClientPort(ClientPortConfig config, net::Poller& poller, replica::Front& front,
                        std::vector<net::Listener> listeners)
-    : config_(config), poller_(poller), front_(front), listeners_(std::move(listeners)), block_(block_bytes, '\0') {}
+    : config_(config),
+      poller_(poller),
+      front_(front),
+      listeners_(std::move(listeners)),
+      block_(block_bytes, '\0'),
+      close_lines_(front.config().frame_bytes_max) {}
 
 void ClientPort::open() {
   const std::size_t kept = kept_descriptors();
@@ -152,7 +159,8 @@ void ClientPort::admit(net::Listener::Accepted&& accepted, MonoTime now) {
   }
   Connection& connection = connections_[ref.slot];
   ensure(!connection.stream.is_open(), "the front reuses a slot only after it was told that its socket is gone");
-  connection = Connection{.stream = std::move(accepted.stream), .life = ref.life, .host = std::move(host)};
+  connection = Connection{
+      .stream = std::move(accepted.stream), .life = ref.life, .host = std::move(host), .port = accepted.peer.port()};
   if (!poller_.add(connection.stream.number(), net::Interest::input_edge, tag_of(ref))) {
     front_.closed(ref);
     connection.stream.abort();
@@ -167,13 +175,9 @@ void ClientPort::admit(net::Listener::Accepted&& accepted, MonoTime now) {
 // One line a second, however many there are.
 void ClientPort::note_refusal(const std::string& host, const char* why, MonoTime now) {
   ++stats_.refused;
-  ++refusals_unsaid_;
-  if (now < next_refusal_line_) {
-    return;
+  if (const std::optional<std::uint64_t> unsaid = refusal_lines_.admit(now)) {
+    log_warning(fmt::format("refused {}: {} ({} more since the last such line)", host, why, *unsaid));
   }
-  next_refusal_line_ = after_ms(now, refusal_line_ms);
-  log_warning(fmt::format("refused {}: {} ({} refused since the last such line)", host, why,
-                          std::exchange(refusals_unsaid_, 0)));
 }
 
 void ClientPort::enqueue(std::uint32_t slot) {
@@ -185,6 +189,7 @@ void ClientPort::enqueue(std::uint32_t slot) {
 }
 
 void ClientPort::read(MonoTime now) {
+  now_ = now;
   std::swap(readable_, batch_);
   busy_ = batch_.size();
   for (const std::uint32_t slot : batch_) {
@@ -209,6 +214,7 @@ void ClientPort::read_one(std::uint32_t slot, MonoTime now) {
     front_.receive(ref, ByteView(block_.data(), got.bytes), now);
   }
   if (got.ended) {
+    log_debug(fmt::format("the client at {}:{} closed its connection", connection.host, connection.port));
     forget(slot);
   } else if (!got.blocked || connection.hangup) {
     enqueue(slot);
@@ -224,13 +230,13 @@ void ClientPort::obey() {
       continue;
     }
     Connection& connection = connections_[slot];
+    if (action.close && !connection.closing) {
+      begin_close(slot, action);
+    }
     if (action.abort) {
       connection.stream.abort();
       forget(slot);
       continue;
-    }
-    if (action.close && !connection.closing) {
-      begin_close(slot);
     }
     if (connection.parked && front_.wants_input(action.connection)) {
       connection.parked = false;
@@ -242,11 +248,15 @@ void ClientPort::obey() {
   }
 }
 
-void ClientPort::begin_close(std::uint32_t slot) {
+void ClientPort::begin_close(std::uint32_t slot, const replica::Front::Action& action) {
   Connection& connection = connections_[slot];
   connection.closing = true;
   connection.close_deadline = after_ms(now_, close_patience_ms);
+  connection.close_end = after_ms(now_, close_total_ms);
   ++closing_;
+  if (const std::optional<EventLine> line = close_lines_.line_for(action, connection.host, connection.port, now_)) {
+    log_line(*line);
+  }
 }
 
 void ClientPort::send(std::uint32_t slot) {
@@ -257,7 +267,7 @@ void ClientPort::send(std::uint32_t slot) {
     const net::Transfer sent = connection.stream.send(bytes);
     front_.sent(ref, sent.bytes);
     if (sent.bytes > 0 && connection.closing) {
-      connection.close_deadline = after_ms(now_, close_patience_ms);
+      connection.close_deadline = std::min(after_ms(now_, close_patience_ms), connection.close_end);
     }
     if (sent.ended) {
       forget(slot);

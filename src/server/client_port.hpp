@@ -15,6 +15,8 @@
 #include "net/poller.hpp"
 #include "net/stream.hpp"
 #include "replica/front.hpp"
+#include "server/event_lines.hpp"
+#include "server/line_limit.hpp"
 
 namespace quorate::server {
 
@@ -64,12 +66,14 @@ class ClientPort {
     net::Stream stream;
     std::uint32_t life = 0;
     std::string host;
-    bool queued = false;   // In readable_.
-    bool parked = false;   // Has input, but the front wants none for now.
-    bool hangup = false;   // The other side has finished: read on until the end is seen.
-    bool blocked = false;  // The socket takes no more; the poller reports room.
-    bool closing = false;  // Closes when everything is sent, or when the deadline is past.
-    MonoTime close_deadline{};
+    std::uint16_t port = 0;
+    bool queued = false;        // In readable_.
+    bool parked = false;        // Has input, but the front wants none for now.
+    bool hangup = false;        // The other side has finished: read on until the end is seen.
+    bool blocked = false;       // The socket takes no more; the poller reports room.
+    bool closing = false;       // Closes when everything is sent, or when the deadline is past.
+    MonoTime close_deadline{};  // Moves on with every byte that is taken, up to ...
+    MonoTime close_end{};
   };
   // A connection that is over for the front and whose last bytes are on their way: closed when the other side has
   // closed too. A close with unread input would be a reset, which can overtake the last reply.
@@ -89,7 +93,7 @@ class ClientPort {
   void read_one(std::uint32_t slot, MonoTime now);
   void send(std::uint32_t slot);
   void forget(std::uint32_t slot);
-  void begin_close(std::uint32_t slot);
+  void begin_close(std::uint32_t slot, const replica::Front::Action& action);
   void linger(std::uint32_t slot);
   void drain(std::uint32_t position);
   void end_deaf_ones(MonoTime now);
@@ -115,8 +119,8 @@ class ClientPort {
   std::size_t busy_ = 0;
   std::size_t closing_ = 0;  // Connections that close when everything is sent.
   ClientPortStats stats_;
-  MonoTime next_refusal_line_{};
-  std::uint64_t refusals_unsaid_ = 0;
+  LineLimit refusal_lines_;
+  CloseLines close_lines_;
   MonoTime now_{};
 };
 

@@ -156,6 +156,7 @@ bool Loop::begin_service() {
     log_warning("the disk is full from the start: service begins as soon as there is space");
   }
   mail_.clear();
+  changes_.begin(replica_.stats(), replica_.tree().quota_excess());
   now_ = net::monotonic_now();
   next_second_ = after_ms(now_, 1000);
   port_.open();
@@ -288,6 +289,16 @@ void Loop::keep_time() {
     front_.tick(now_);
     port_.tick(now_);
     log_.tick();
+    tell_changes();
+  }
+}
+
+void Loop::tell_changes() {
+  for (const std::optional<EventLine>& line :
+       {changes_.expiries(replica_.stats()), changes_.quotas(replica_.tree().quota_excess())}) {
+    if (line) {
+      log_line(*line);
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 #include "server/admin_desk.hpp"
 #include "server/client_port.hpp"
 #include "server/config.hpp"
+#include "server/event_lines.hpp"
 #include "server/exit_codes.hpp"
 #include "server/log_writer.hpp"
 #include "server/signals.hpp"
@@ -53,6 +54,7 @@ class Loop {
   void look_after_snapshot();
   void pass_on_touches();
   void keep_time();
+  void tell_changes();
   void finish();
   [[nodiscard]] MonoTime deadline() const;
 
@@ -78,6 +80,7 @@ class Loop {
   LogWriter log_;
   Snapshotter snapshotter_;
   AdminDesk admin_;
+  ChangeLines changes_;
 
   MonoTime now_{};
   MonoTime next_second_{};

@@ -93,7 +93,7 @@ constexpr std::array table = std::to_array<Setting>({
     // The tree.
     {"skipACL", "", Kind::yes_no, "no", 0, 0, "", Effect::active, "yes: no ACL is checked. Everybody may do everything."},
     {"enforceQuota", "", Kind::lenient, "false", 0, 0, "", Effect::active,
-     "true: writes over a hard quota fail (-125); otherwise quotas have no effect, and no line in the log."},
+     "true: writes over a hard quota fail (-125). Soft quotas, and hard ones otherwise, are only logged."},
     {"extendedTypesEnabled", "", Kind::lenient, "false", 0, 0, "", Effect::active, "true: TTL znodes may be created."},
     {"emulate353TTLNodes", "", Kind::lenient, "false", 0, 0, "", Effect::ignored, "For files of ZooKeeper 3.5.3."},
     {"znode.container.checkIntervalMs", "", Kind::integer, "60000", 1, int_max, "ms", Effect::active,

@@ -108,6 +108,38 @@ void TreeState::quota_changed(std::string_view path, std::int64_t count, std::in
   QuotaText text(znodes.data(stats.slot));
   text.add(count, bytes);
   replace_data(stats, text.text());
+  if (count > 0 || bytes > 0) {
+    note_excess(subject, text, count > 0);
+  }
+}
+
+// What is not refused is told (protocol 11). A write that could have passed either limit is told of the count's.
+void TreeState::note_excess(std::string_view subject, const QuotaText& used, bool counts) {
+  const SlotNumber limits_slot = find(book_path(subject, quota_limits_name)).slot;
+  if (limits_slot == no_slot) {
+    return;
+  }
+  const QuotaText allowed(znodes.data(limits_slot));
+  struct Limit {
+    bool is_of_bytes;
+    bool is_hard;
+    std::int64_t used;
+    std::int64_t limit;
+  };
+  for (const Limit& each :
+       {Limit{false, true, used.count(), allowed.count_hard_limit()},
+        Limit{false, false, used.count(), allowed.count()}, Limit{true, true, used.bytes(), allowed.byte_hard_limit()},
+        Limit{true, false, used.bytes(), allowed.bytes()}}) {
+    if ((each.is_of_bytes || counts) && each.limit >= 0 && each.used > each.limit) {
+      quota_excess = {.count = quota_excess.count + 1,
+                      .path = std::string(subject),
+                      .is_of_bytes = each.is_of_bytes,
+                      .is_hard = each.is_hard,
+                      .used = each.used,
+                      .limit = each.limit};
+      return;
+    }
+  }
 }
 
 void TreeState::count_into_stats(std::string_view subject) {

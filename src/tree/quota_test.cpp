@@ -121,6 +121,29 @@ TEST_F(QuotaTest, stats_freeze_when_the_limits_go) {
   EXPECT_EQ(usage(), "count=2,bytes=10");
 }
 
+// Soft limits, and hard ones that are not enforced, refuse nothing: they are told (protocol 11).
+TEST_F(QuotaTest, a_write_beyond_a_limit_that_refuses_nothing_is_noted) {
+  limit("count=3,bytes=20=;byteHardLimit=30;countHardLimit=4");
+  ASSERT_EQ(create("/a/c", ""), Status::ok);
+  EXPECT_EQ(tree.quota_excess().count, 0U);  // At the limit, not beyond it.
+  ASSERT_EQ(create("/a/d", ""), Status::ok);
+  EXPECT_EQ(tree.quota_excess().count, 1U);
+  EXPECT_EQ(tree.quota_excess().path, "/a");
+  EXPECT_EQ(tree.quota_excess().used, 4);
+  EXPECT_EQ(tree.quota_excess().limit, 3);
+  EXPECT_FALSE(tree.quota_excess().is_of_bytes || tree.quota_excess().is_hard);
+  ASSERT_EQ(set("/a", std::string(16, 'x')), Status::ok);  // 21 bytes; the number of znodes is not its doing.
+  EXPECT_EQ(tree.quota_excess().count, 2U);
+  EXPECT_TRUE(tree.quota_excess().is_of_bytes);
+  EXPECT_EQ(tree.quota_excess().used, 21);
+  ASSERT_EQ(set("/a", std::string(30, 'x')), Status::ok);
+  EXPECT_TRUE(tree.quota_excess().is_hard);
+  EXPECT_EQ(tree.quota_excess().limit, 30);
+  ASSERT_EQ(set("/a", "x"), Status::ok);  // Shrinking is no offence.
+  ASSERT_EQ(remove("/a/c"), Status::ok);
+  EXPECT_EQ(tree.quota_excess().count, 3U);
+}
+
 TEST_F(QuotaTest, the_deepest_root_counts) {
   limit("count=-1,bytes=-1");
   ASSERT_EQ(create("/zookeeper/quota/a/b", ""), Status::ok);

@@ -94,6 +94,10 @@ std::int64_t Tree::approximate_data_size() const {
   return state_->data_size;
 }
 
+const QuotaExcess& Tree::quota_excess() const {
+  return state_->quota_excess;
+}
+
 std::size_t Tree::memory_bytes() const {
   constexpr std::size_t session_bytes = sizeof(Session) + 96;  // Both views' own parts, about.
   return state_->znodes.bytes() + state_->index.bytes() + state_->acls.bytes() +

@@ -16,6 +16,8 @@
 #include "base/ids.hpp"
 #include "tree/acl.hpp"
 #include "tree/digest.hpp"
+#include "tree/quota.hpp"
+#include "tree/quota_excess.hpp"
 #include "tree/session_table.hpp"
 #include "tree/snapshot.hpp"
 #include "tree/status.hpp"
@@ -188,6 +190,7 @@ struct TreeState {
   void quota_created(std::string_view path, std::int64_t data_bytes);
   void quota_erased(std::string_view path, std::int64_t data_bytes);
   void quota_changed(std::string_view path, std::int64_t count, std::int64_t bytes);
+  void note_excess(std::string_view subject, const QuotaText& used, bool counts);
   [[nodiscard]] Status check_quota(std::string_view path, std::int64_t count, std::int64_t bytes) const;
   void count_into_stats(std::string_view subject);
   void add_quota_root(std::string_view path);
@@ -219,6 +222,7 @@ struct TreeState {
   ZnodeList expirable;                                     // Containers and TTL nodes.
   SlotNumber expire_cursor = no_slot;
   std::multimap<std::uint64_t, std::string> quota_roots;  // By the path's key.
+  QuotaExcess quota_excess;
   std::vector<WatchTable*> watch_tables;
 
   std::uint64_t hash_secret = 0;

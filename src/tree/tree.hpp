@@ -18,6 +18,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "tree/acl.hpp"
+#include "tree/quota_excess.hpp"
 #include "tree/session_table.hpp"
 #include "tree/snapshot.hpp"
 #include "tree/status.hpp"
@@ -138,6 +139,8 @@ class Tree {
   [[nodiscard]] std::size_t ephemeral_count() const;
   [[nodiscard]] std::int64_t approximate_data_size() const;  // Path lengths and data lengths.
   [[nodiscard]] std::size_t memory_bytes() const;
+  // Since this object was made; for the log.
+  [[nodiscard]] const QuotaExcess& quota_excess() const;
 
   // Snapshots: see snapshot.hpp. At most one runs at a time.
   // Freezes the state as of now; nothing is copied but what is small. `write` gets every image exactly once, in any

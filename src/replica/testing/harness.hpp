@@ -128,6 +128,7 @@ struct ServerOptions {
   raft::HardState hard_state{};
   MonoTime now{1'000'000'000};
   WallTime wall{1'700'000'000'000};
+  std::int64_t replay_ms = 0;  // How long the replay of the log takes.
 };
 
 class Server {
@@ -147,6 +148,13 @@ class Server {
     replica.attach(0, mail, front.watches());
     const bool slow = std::exchange(slow_, false);
     replica.tick(now, wall);
+    if (options.replay_ms > 0) {
+      replica.take_output(output);
+      finish_output();
+      while (replica.apply(64)) {
+      }
+      advance_ms(options.replay_ms);
+    }
     run();
     slow_ = slow;
   }
@@ -160,16 +168,7 @@ class Server {
       replica.touch(touch.session, touch.at);
     }
     replica.take_output(output);
-    if (output.hard_state) {
-      hard_state = *output.hard_state;
-    }
-    written_.insert(written_.end(), output.append.begin(), output.append.end());
-    if (output.token) {
-      tokens_.push_back(*output.token);
-    }
-    if (!slow_) {
-      finish_disk();
-    }
+    finish_output();
     while (replica.apply(64)) {
     }
     serve();  // What waited for these replies may be writes again: the next turn's.
@@ -194,6 +193,15 @@ class Server {
   void advance_ms(std::int64_t ms) {
     now = after_ms(now, ms);
     wall = WallTime{raw(wall) + ms};
+  }
+
+  // Time passes while the server runs; a longer step would be a pause that counts for no session.
+  void pass_ms(std::int64_t ms) {
+    for (; ms > 0; ms -= 500) {
+      advance_ms(std::min<std::int64_t>(ms, 500));
+      turn();
+    }
+    run();
   }
 
   ConnectionRef open(std::string_view ip = "10.0.0.1") {
@@ -234,8 +242,9 @@ class Server {
   Replica replica;
   Front front;
   std::map<std::uint32_t, std::string> received;
-  std::map<std::uint32_t, bool> closed;  // By slot; true: aborted.
-  bool reads_output = true;              // False: a client that does not read.
+  std::map<std::uint32_t, bool> closed;          // By slot; true: aborted.
+  std::map<std::uint32_t, Front::Action> fates;  // The last action of a closed connection.
+  bool reads_output = true;                      // False: a client that does not read.
 
  private:
   static ReplicaConfig make_config(const ServerOptions& options) {
@@ -259,6 +268,19 @@ class Server {
     config.min_session_timeout_ms = 4000;
     config.max_session_timeout_ms = 40000;
     return config;
+  }
+
+  void finish_output() {
+    if (output.hard_state) {
+      hard_state = *output.hard_state;
+    }
+    written_.insert(written_.end(), output.append.begin(), output.append.end());
+    if (output.token) {
+      tokens_.push_back(*output.token);
+    }
+    if (!slow_) {
+      finish_disk();
+    }
   }
 
   void serve() {
@@ -288,6 +310,7 @@ class Server {
       }
       if (action.close && (action.abort || front.outgoing(action.connection).empty())) {
         closed[action.connection.slot] = action.abort;
+        fates[action.connection.slot] = action;
         front.closed(action.connection);
       }
     }

@@ -1,0 +1,90 @@
+// What the log says of clients: whom, why, and not more often than a person can read.
+
+#include "server/event_lines.hpp"
+
+#include <gtest/gtest.h>
+#include <optional>
+#include <string>
+
+namespace quorate::server {
+namespace {
+
+using replica::CloseReason;
+using Action = replica::Front::Action;
+
+constexpr MonoTime start{5'000'000};
+
+Action close_for(CloseReason reason) {
+  return Action{.connection = {}, .close = true, .reason = reason, .session = SessionId{0x10000000000002a}};
+}
+
+TEST(close_lines, a_line_names_the_client_its_session_and_the_reason) {
+  CloseLines lines(1048575);
+  const auto line = lines.line_for(close_for(CloseReason::slow_reader), "10.0.0.7", 4711, start);
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(line->level, LogLevel::warning);
+  EXPECT_EQ(line->text,
+            "closing the connection from 10.0.0.7:4711 with session 0x10000000000002a: the client does not read its "
+            "replies");
+}
+
+TEST(close_lines, a_frame_that_is_too_large_is_told_with_its_length_and_the_limit) {  // Protocol 1.1
+  CloseLines lines(1000);
+  Action action = close_for(CloseReason::frame_too_large);
+  action.session = SessionId{};
+  action.refused_length = 1'195'725'856;  // "GET ": somebody's browser.
+  const auto line = lines.line_for(action, "10.0.0.7", 4711, start);
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(line->text,
+            "closing the connection from 10.0.0.7:4711: the frame's length is not allowed (jute.maxbuffer): "
+            "1195725856 bytes, allowed are 0 to 1000");
+}
+
+TEST(close_lines, each_reason_has_one_line_a_second_and_counts_the_others) {
+  CloseLines lines(1000);
+  EXPECT_TRUE(lines.line_for(close_for(CloseReason::auth_failed), "a", 1, start).has_value());
+  for (int more = 0; more < 7; ++more) {
+    EXPECT_FALSE(lines.line_for(close_for(CloseReason::auth_failed), "a", 1, after_ms(start, 999)).has_value());
+  }
+  EXPECT_TRUE(lines.line_for(close_for(CloseReason::late_handshake), "a", 1, after_ms(start, 999)).has_value());
+  const auto line = lines.line_for(close_for(CloseReason::auth_failed), "a", 1, after_ms(start, 1000));
+  ASSERT_TRUE(line.has_value());
+  EXPECT_TRUE(line->text.ends_with("authentication failed (7 more since the last such line)")) << line->text;
+}
+
+TEST(close_lines, what_clients_do_every_day_is_for_debugging) {
+  CloseLines lines(1000);
+  EXPECT_EQ(lines.line_for(close_for(CloseReason::session_closed), "a", 1, start)->level, LogLevel::debug);
+  EXPECT_EQ(lines.line_for(close_for(CloseReason::four_letter_word), "a", 1, start)->level, LogLevel::debug);
+}
+
+TEST(change_lines, expiries_are_told_once_and_not_those_of_the_replayed_log) {
+  ChangeLines lines;
+  replica::ReplicaStats stats;
+  stats.sessions_expired = 4;
+  lines.begin(stats, {});
+  EXPECT_FALSE(lines.expiries(stats).has_value());
+  stats.sessions_expired = 7;
+  stats.last_expired = SessionId{0x2a};
+  stats.last_expired_timeout_ms = 6000;
+  const auto line = lines.expiries(stats);
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(line->level, LogLevel::info);
+  EXPECT_EQ(line->text,
+            "session 0x2a expired: nothing was heard of it for its timeout of 6000 ms (2 more since the "
+            "last such line)");
+  EXPECT_FALSE(lines.expiries(stats).has_value());
+}
+
+TEST(change_lines, an_exceeded_quota_is_a_warning) {  // Protocol 11
+  ChangeLines lines;
+  tree::QuotaExcess quota{.count = 1, .path = "/a", .is_of_bytes = true, .is_hard = false, .used = 21, .limit = 20};
+  const auto line = lines.quotas(quota);
+  ASSERT_TRUE(line.has_value());
+  EXPECT_EQ(line->level, LogLevel::warning);
+  EXPECT_EQ(line->text, "quota exceeded: /a has bytes=21, its soft limit is 20");
+  EXPECT_FALSE(lines.quotas(quota).has_value());
+}
+
+}  // namespace
+}  // namespace quorate::server
