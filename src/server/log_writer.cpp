@@ -90,7 +90,7 @@ void LogWriter::take_back(storage::Wal::Flush&& flush, const Outcome& outcome) {
     log_warning(fmt::format("writing the log took {} ms (fsync.warningthresholdms): the disk is slow or busy",
                             outcome.took_us / 1000));
   }
-  judge_space(!outcome.result);
+  judge_space(outcome.result);
   if (!disk_full_) {
     keep_house();  // On a full disk tick() asks, once a second.
   }
@@ -99,6 +99,7 @@ void LogWriter::take_back(storage::Wal::Flush&& flush, const Outcome& outcome) {
 void LogWriter::keep_house() {
   std::optional<storage::Wal::Flush> job = wal_.take_spare_job();
   if (!job) {
+    judge_space({});  // Nothing is missing any more, perhaps.
     return;
   }
   housekeeper_.post([this, job = std::move(*job)]() mutable {
@@ -114,21 +115,22 @@ void LogWriter::kept_house(storage::Wal::Flush&& job, const Result<void>& result
     failed_ = result.error();
     return;
   }
+  judge_space(result);
   if (result) {
-    no_space_ = false;
+    keep_house();  // What was released may have left no spare behind.
   }
-  judge_space(false);
 }
 
-void LogWriter::judge_space(bool refused) {
-  no_space_ = no_space_ || refused;
-  const bool full = no_space_ || wal_.low_on_space();
+// The log alone knows whether it lacks space: a verdict of one's own beside its would have to be kept in step.
+void LogWriter::judge_space(const Result<void>& latest) {
+  const bool full = wal_.low_on_space();
   if (full == disk_full_) {
     return;
   }
   disk_full_ = full;
   if (full) {
-    log_error("the disk is full: reads go on, writes are refused until there is space again");
+    log_error(fmt::format("the disk is full: reads go on, writes are refused until there is space again{}{}",
+                          latest ? "" : ": ", latest ? "" : latest.error().message));
   } else {
     log_info("there is space on the disk again: writes are served");
   }

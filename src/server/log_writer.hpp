@@ -72,7 +72,7 @@ class LogWriter {
   void take_back(storage::Wal::Flush&& flush, const Outcome& outcome);
   void keep_house();
   void kept_house(storage::Wal::Flush&& job, const Result<void>& result);
-  void judge_space(bool refused);
+  void judge_space(const Result<void>& latest);
 
   LogWriterConfig config_;
   storage::Wal& wal_;
@@ -81,7 +81,6 @@ class LogWriter {
   Inbox& inbox_;
   std::size_t staged_entries_ = 0;
   std::optional<raft::PersistToken> durable_;
-  bool no_space_ = false;
   bool disk_full_ = false;
   std::optional<Error> failed_;
   LogStats stats_;

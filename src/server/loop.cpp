@@ -81,7 +81,7 @@ Loop::Loop(const Config& config, OpenedData data, std::vector<net::Listener> lis
             poller_, front_, std::move(listeners)),
       log_(LogWriterConfig{.sync_warning_us = config.sync_warning_us}, *wal_, threads_->flusher, threads_->housekeeper,
            inbox_),
-      snapshotter_(*directory_, replica_, threads_->snapshots, inbox_, config.snapshots_kept, data.snapshot),
+      snapshotter_(*directory_, replica_, threads_->snapshots, inbox_, config.snapshots_kept, data.snapshots),
       admin_(config_,
              AdminDesk::Sources{.front = front_,
                                 .replica = replica_,
@@ -112,14 +112,14 @@ void Loop::ask_to_stop() {
 
 ExitCode Loop::run() {
   if (begin_service()) {
-    while (!stop_asked_ && !log_.failed()) {
+    while (!stop_asked_ && !disk_failure()) {
       turn();
     }
   }
   finish();
-  if (log_.failed()) {
-    log_error(fmt::format("the log cannot be written any more, and what the disk holds is uncertain: stopping. {}",
-                          log_.failed()->message));
+  if (const std::optional<Error>& failure = disk_failure()) {
+    log_error(fmt::format("the {} cannot be written any more, and what the disk holds is uncertain: stopping. {}",
+                          log_.failed() ? "log" : "snapshot", failure->message));
     return ExitCode::disk_failed;
   }
   return ExitCode::stopped;
@@ -162,6 +162,10 @@ bool Loop::begin_service() {
   port_.open();
   log_info(fmt::format("serving after {} ms", elapsed_us(start, now_) / 1000));
   return true;
+}
+
+const std::optional<Error>& Loop::disk_failure() const {
+  return log_.failed() ? log_.failed() : snapshotter_.failed();
 }
 
 void Loop::turn() {
@@ -257,9 +261,7 @@ void Loop::apply() {
 }
 
 void Loop::look_after_snapshot() {
-  if (output_.start_snapshot && !snapshotter_.is_running() && !log_.is_disk_full()) {
-    snapshotter_.begin(now_);
-  }
+  snapshotter_.consider(output_.start_snapshot, log_.is_disk_full(), wal_->segments(), now_);
   work_left_ = snapshotter_.step(now_) || work_left_;
   if (const std::optional<Index> release = snapshotter_.take_release()) {
     log_.release(*release);
@@ -305,7 +307,7 @@ void Loop::tell_changes() {
 // What clients were promised is on disk; what is under way is finished and answered, as far as sockets take it.
 void Loop::finish() {
   port_.close_listeners();
-  if (!log_.failed()) {
+  if (!disk_failure()) {
     log_.flush_all();
     take_durable();
     replica_.apply(SIZE_MAX);

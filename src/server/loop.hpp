@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/result.hpp"
 #include "net/listener.hpp"
 #include "net/poller.hpp"
 #include "replica/front.hpp"
@@ -57,6 +58,7 @@ class Loop {
   void tell_changes();
   void finish();
   [[nodiscard]] MonoTime deadline() const;
+  [[nodiscard]] const std::optional<Error>& disk_failure() const;
 
   const Config config_;
   net::Poller poller_;

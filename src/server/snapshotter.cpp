@@ -1,5 +1,6 @@
 #include "server/snapshotter.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 #include <vector>
@@ -17,14 +18,53 @@ constexpr std::size_t items_a_step = 64;
 constexpr std::int64_t slice_us = 500;
 // After so many blocks the thread reports back, so that the loop learns that there is room.
 constexpr int blocks_a_job = 4;
+constexpr std::int64_t wait_ms_min = 5'000;
+constexpr std::int64_t wait_ms_max = 160'000;
 
 }  // namespace
 
 Snapshotter::Snapshotter(storage::DataDirectory& directory, replica::Replica& replica, Worker& writer, Inbox& inbox,
-                         std::size_t retain, std::optional<Index> trusted)
+                         std::size_t retain, const KnownSnapshots& known)
     : directory_(directory), replica_(replica), worker_(writer), inbox_(inbox), retain_(retain), keeper_(directory) {
-  if (trusted) {
-    keeper_.trust(*trusted);
+  for (const Index index : known.damaged) {
+    keeper_.distrust(index);
+  }
+  if (known.loaded) {
+    keeper_.trust(*known.loaded);
+    newest_ = *known.loaded;
+  }
+}
+
+void Snapshotter::consider(bool due, bool disk_full, std::uint64_t log_segments, MonoTime now) {
+  if (disk_full && !was_full_) {
+    clear_old();
+  }
+  was_full_ = disk_full;
+  // While writes are refused none becomes due by their number.
+  const bool relieves = disk_full && log_segments > 1 && replica_.applied() > newest_;
+  if ((due || relieves) && !running_ && !failed_ && now >= not_before_) {
+    begin(now);
+  }
+}
+
+// What a crash, or a start with other settings, left for the next purge to do.
+void Snapshotter::clear_old() {
+  worker_.post([this] { inbox_.post([this, done = purge()] { purged(done); }); });
+}
+
+Snapshotter::Purge Snapshotter::purge() {
+  Purge done{.release = keeper_.purge(retain_)};
+  done.failed_sync = keeper_.has_failed_sync();
+  return done;
+}
+
+void Snapshotter::purged(const Purge& purge) {
+  if (purge.failed_sync) {
+    failed_ = purge.release.error();
+  } else if (purge.release) {
+    release_ = std::max(release_.value_or(Index{}), *purge.release);
+  } else {
+    log_warning(fmt::format("old snapshots and log segments stay for now: {}", purge.release.error().message));
   }
 }
 
@@ -37,9 +77,6 @@ void Snapshotter::add(const tree::SnapshotItem& item) {
 }
 
 void Snapshotter::begin(MonoTime now) {
-  if (running_) {
-    return;
-  }
   running_ = true;
   walking_ = true;
   began_ = now;
@@ -95,7 +132,7 @@ void Snapshotter::hand_over() {
     }
     if (job.more && !*job.more) {
       keeper_.trust(point_.index);
-      job.purged = keeper_.purge(retain_);
+      job.purge = purge();
     }
     inbox_.post([this, job = std::move(job)]() mutable { took(std::move(job)); });
   });
@@ -104,6 +141,9 @@ void Snapshotter::hand_over() {
 void Snapshotter::took(Job job) {
   job_under_way_ = false;
   if (!job.more) {
+    if (job.more.error().code != ErrorCode::no_space) {
+      failed_ = job.more.error();
+    }
     give_up(job.more.error());
     return;
   }
@@ -112,29 +152,27 @@ void Snapshotter::took(Job job) {
   }
   writer_.reset();
   running_ = false;
+  newest_ = point_.index;
+  wait_ms_ = 0;
   ++stats_.taken;
   const std::int64_t took_us = elapsed_us(began_, net::monotonic_now());
   stats_.took_us.record(static_cast<std::uint64_t>(took_us));
   replica_.snapshot_durable(point_);
   log_info(fmt::format("snapshot at index {} is on disk, after {} ms", raw(point_.index), took_us / 1000));
-  if (!job.purged) {
-    return;
-  }
-  if (*job.purged) {
-    release_ = **job.purged;
-  } else {
-    log_warning(fmt::format("old snapshots and log segments stay for now: {}", job.purged->error().message));
-  }
+  ensure(job.purge.has_value(), "what is durable lets the older go");
+  purged(*job.purge);
 }
 
 void Snapshotter::give_up(const Error& error) {
   replica_.abandon_snapshot();  // It becomes due again, after a while.
+  wait_ms_ = std::clamp(2 * wait_ms_, wait_ms_min, wait_ms_max);
+  not_before_ = after_ms(net::monotonic_now(), wait_ms_);
   writer_.reset();
   early_.clear();
   running_ = false;
   walking_ = false;
   ++stats_.failed;
-  log_warning(fmt::format("a snapshot failed and is tried again later: {}", error.message));
+  log_warning(fmt::format("a snapshot failed and is tried again in {} s: {}", wait_ms_ / 1000, error.message));
 }
 
 std::optional<Index> Snapshotter::take_release() {

@@ -206,15 +206,20 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals
   log_info(fmt::format("data in {}: {} znodes from {}, then {} log entries, read in {} ms", config.data_directory,
                        tree.znode_count(), recovery->snapshot ? recovery->snapshot->path : "no snapshot",
                        recovery->log.recovered.entries.size(), elapsed_us(start, net::monotonic_now()) / 1000));
-  std::optional<Index> snapshot;
+  KnownSnapshots snapshots;
   if (recovery->snapshot) {
-    snapshot = recovery->snapshot->index;
+    snapshots.loaded = recovery->snapshot->index;
+  }
+  for (const storage::Damage& damage : recovery->damage) {
+    if (damage.kind == storage::Damage::Kind::bad_snapshot) {
+      snapshots.damaged.push_back(damage.index);
+    }
   }
   replica::Restored restored = assemble(**directory, *recovery, std::move(tree));
   return OpenedData{.directory = std::move(*directory),
                     .wal = std::move(*wal),
                     .restored = std::move(restored),
-                    .snapshot = snapshot};
+                    .snapshots = std::move(snapshots)};
 }
 
 }  // namespace quorate::server

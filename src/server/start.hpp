@@ -14,6 +14,7 @@
 #include "server/config.hpp"
 #include "server/exit_codes.hpp"
 #include "server/signals.hpp"
+#include "server/snapshotter.hpp"
 #include "storage/data_directory.hpp"
 #include "storage/disk.hpp"
 #include "storage/wal.hpp"
@@ -35,7 +36,7 @@ struct OpenedData {
   std::unique_ptr<storage::DataDirectory> directory;
   std::unique_ptr<storage::Wal> wal;
   replica::Restored restored;
-  std::optional<Index> snapshot;  // The one that was loaded.
+  KnownSnapshots snapshots;
 };
 
 // With `signals`, a stop that is asked for while the snapshot is read ends it: a failure with ExitCode::stopped.

@@ -13,6 +13,11 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string{} : path.substr(0, slash);
 }
 
+// A sync that found no space has lost data like any other failed sync.
+std::unexpected<Error> final_error(Error error) {
+  return failure(ErrorCode::io, std::move(error.message));
+}
+
 Error void_error() {
   return Error{ErrorCode::io, "the simulated machine has stopped"};
 }
@@ -220,7 +225,7 @@ Result<void> Disk::sync(Bytes& bytes, bool with_size) {
     if (!crashed_) {
       bytes.dirty.clear();  // Clean, and not on disk: what a failed fsync leaves behind (F-306).
     }
-    return std::unexpected(error);
+    return final_error(std::move(error));
   }
   if (with_size) {
     bytes.durable.resize(bytes.cache.size(), '\0');
@@ -299,10 +304,10 @@ Result<std::unique_ptr<storage::File>> Disk::open(const std::string& path, Open 
 }
 
 Result<void> Disk::make_directory(const std::string& path) {
-  if (names_.contains(path)) {
-    return {};
-  }
   const std::string parent = parent_of(path);
+  if (names_.contains(path)) {
+    return sync_directory(parent);
+  }
   if (!parent.empty()) {
     if (auto made = make_directory(parent); !made) {
       return made;
@@ -377,7 +382,7 @@ Result<void> Disk::sync_directory(const std::string& path) {
   Error error;
   const Turn turn = begin_operation(error);
   if (turn == Turn::refuse) {
-    return std::unexpected(error);
+    return final_error(std::move(error));
   }
   std::erase_if(changes_, [&](const NameChange& change) {
     const bool mine = (!change.from.empty() && parent_of(change.from) == path) ||

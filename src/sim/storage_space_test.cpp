@@ -31,9 +31,9 @@ TEST(StorageSpace, a_full_disk_loses_nothing_and_service_resumes_by_itself) {  /
 
   disk.set_capacity(UINT64_MAX);
   ASSERT_TRUE(life.keep_house());
-  EXPECT_FALSE(life.wal().low_on_space());
   ASSERT_TRUE(life.wal().has_staged()) << "nothing of the refused flush was dropped";
   ASSERT_TRUE(life.flush());
+  EXPECT_FALSE(life.wal().low_on_space());
   EXPECT_EQ(promises.last(), next(before));
   ASSERT_TRUE(life.append(1, 10));
   disk.lose_power(7);
@@ -58,6 +58,182 @@ TEST(StorageSpace, what_came_after_a_refused_flush_follows_it) {
   Life second{disk, promises, small_segments};
   EXPECT_TRUE(second.start()) << second.complaint;
   EXPECT_EQ(second.complaint, "");
+}
+
+// As LogWriter does once a second.
+void ask_again(Life& life) {
+  (void)life.keep_house();
+  (void)life.flush();
+}
+
+// What the log holds is what it says it holds: no file was forgotten.
+std::uint64_t bytes_in_log_directory(Disk& disk) {
+  std::uint64_t bytes = 0;
+  const std::vector<std::string> names = disk.list("data/log").value();
+  for (const std::string& name : names) {
+    bytes += disk.contents("data/log/" + name).size();
+  }
+  return bytes;
+}
+
+// wherever space was missed and however it comes back, asking once a second is all that it takes.
+TEST(StorageSpace, service_resumes_by_itself_in_every_sequence) {
+  enum class Missed { spare, reserve, record, record_larger_than_a_spare };
+  enum class Back { other_files_go, the_disk_grows, the_log_is_purged };
+  for (const Missed missed : {Missed::spare, Missed::reserve, Missed::record, Missed::record_larger_than_a_spare}) {
+    for (const Back back : {Back::other_files_go, Back::the_disk_grows, Back::the_log_is_purged}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(missed)) + ", " + std::to_string(static_cast<int>(back)));
+      Disk disk;
+      Promises promises;
+      Life life{disk, promises, small_segments};
+      ASSERT_TRUE(life.start());
+      if (missed != Missed::reserve) {
+        ASSERT_TRUE(life.keep_house());
+      }
+      for (int i = 0; i < 4; ++i) {
+        ASSERT_TRUE(life.append(5, 9000) && life.snapshot() && life.keep_house());
+      }
+      const std::uint64_t others = 100 * 4096;
+      {
+        auto file = disk.open("data/others", storage::Disk::Open::create_new);
+        ASSERT_TRUE(file && (*file)->write(0, std::string(others, 'x')));
+      }
+      disk.set_capacity(disk.used_bytes());
+      const std::size_t bytes = missed == Missed::record_larger_than_a_spare ? 90000 : 9000;
+      while (life.append(1, bytes) && (missed == Missed::record || life.keep_house())) {
+      }
+      ASSERT_TRUE(life.wal().low_on_space());
+      for (int i = 0; i < 3; ++i) {
+        ask_again(life);
+        ASSERT_TRUE(life.wal().low_on_space());
+      }
+      switch (back) {
+        case Back::other_files_go:
+          ASSERT_TRUE(disk.remove("data/others"));
+          break;
+        case Back::the_disk_grows:
+          disk.set_capacity(disk.used_bytes() + others);
+          break;
+        case Back::the_log_is_purged:
+          (void)life.purge();
+          break;
+      }
+      for (int i = 0; i < 3; ++i) {
+        ask_again(life);
+      }
+      EXPECT_FALSE(life.wal().low_on_space());
+      EXPECT_TRUE(life.append(1, 100));
+      EXPECT_EQ(life.wal().disk_bytes(), bytes_in_log_directory(disk));
+      disk.lose_power(5);
+      Life second{disk, promises, small_segments};
+      ASSERT_TRUE(second.start()) << second.complaint;
+      ASSERT_EQ(second.complaint, "");
+    }
+  }
+}
+
+TEST(StorageSpace, no_file_is_forgotten_when_space_runs_out_while_a_segment_is_made) {
+  for (std::uint64_t at = 1; at < 12; ++at) {
+    Disk disk;
+    Promises promises;
+    Life life{disk, promises, small_segments};
+    ASSERT_TRUE(life.start() && life.append(1, 30000));
+    for (int attempt = 0; attempt < 4; ++attempt) {
+      disk.fail_at(at, ErrorCode::no_space);
+      if (!life.append(1, 30000) && life.error->code != ErrorCode::no_space) {
+        break;
+      }
+      (void)life.keep_house();
+      ASSERT_EQ(life.wal().disk_bytes(), bytes_in_log_directory(disk)) << "operation " << at;
+    }
+  }
+}
+
+// what else lies on the disk takes every byte that becomes free between two starts.
+TEST(StorageSpace, many_starts_on_a_full_disk_are_as_good_as_one) {
+  constexpr storage::WalConfig segments{.segment_bytes = 256 * 4096, .recycled_segments_max = 1};
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, segments};
+    ASSERT_TRUE(life.start() && life.keep_house() && life.append(3, 300));
+  }
+  for (std::uint64_t start = 1; start <= 100; ++start) {
+    disk.set_capacity(disk.used_bytes());
+    start % 2 == 0 ? disk.restart() : disk.lose_power(start);
+    Life life{disk, promises, segments};
+    ASSERT_TRUE(life.start()) << "start " << start << ": " << life.complaint << life.error.value_or(Error{}).message;
+    ASSERT_EQ(life.complaint, "");
+    ASSERT_TRUE(life.append(1, 100)) << "sessions that come back and end are written at start " << start;
+    ASSERT_EQ(life.wal().disk_bytes(), bytes_in_log_directory(disk));
+  }
+  disk.set_capacity(UINT64_MAX);
+  disk.restart();
+  Life last{disk, promises, segments};
+  ASSERT_TRUE(last.start() && last.keep_house() && last.append(5, 9000)) << last.complaint;
+  EXPECT_FALSE(last.wal().low_on_space());
+}
+
+TEST(StorageSpace, a_start_that_finds_too_little_takes_nothing) {
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, small_segments};
+    ASSERT_TRUE(life.start() && life.keep_house() && life.append(1, 90000));
+  }
+  disk.set_capacity(disk.used_bytes());
+  for (int start = 0; start < 5; ++start) {
+    const std::uint64_t before = bytes_in_log_directory(disk);
+    disk.restart();
+    Life life{disk, promises, small_segments};
+    ASSERT_FALSE(life.start());
+    EXPECT_EQ(life.complaint, "");
+    EXPECT_EQ(life.error->code, ErrorCode::no_space);
+    EXPECT_EQ(bytes_in_log_directory(disk), before);
+  }
+  disk.set_capacity(UINT64_MAX);
+  disk.restart();
+  Life last{disk, promises, small_segments};
+  EXPECT_TRUE(last.start()) << last.complaint;
+  EXPECT_EQ(last.complaint, "");
+}
+
+TEST(StorageSpace, a_snapshot_that_fails_leaves_nothing_behind) {
+  for (std::uint64_t at = 1; at < 12; ++at) {
+    for (const ErrorCode code : {ErrorCode::no_space, ErrorCode::io}) {
+      Disk disk;
+      Promises promises;
+      Life life{disk, promises, small_segments};
+      ASSERT_TRUE(life.start() && life.append(1, 100));
+      disk.fail_at(at, code);
+      const bool taken = life.snapshot();
+      EXPECT_EQ(disk.list("data/snapshots").value().size(), taken ? 1U : 0U)
+          << "operation " << at << ": " << life.error.value_or(Error{}).message;
+      disk.fail_at(1000, code);
+      ASSERT_TRUE(taken || life.snapshot()) << "the next attempt is not in the way of the first";
+    }
+  }
+}
+
+// the name may never have reached the disk, so the log must not be let go for its sake.
+TEST(StorageSpace, a_snapshot_whose_directory_could_not_be_synced_does_not_count) {
+  for (std::uint64_t at = 1; at < 12; ++at) {
+    Disk disk;
+    Promises promises;
+    {
+      Life life{disk, promises, small_segments};
+      ASSERT_TRUE(life.start() && life.append(4, 9000) && life.snapshot() && life.append(4, 9000));
+      disk.fail_at(at, ErrorCode::io);
+      if (life.snapshot()) {
+        continue;
+      }
+      (void)life.purge();  // A server would have stopped; even if it did not, nothing is lost.
+    }
+    disk.lose_power([] { return Disk::Fate::lost; });
+    Life second{disk, promises, small_segments};
+    ASSERT_TRUE(second.start()) << "operation " << at << ": " << second.complaint;
+    ASSERT_EQ(second.complaint, "");
+  }
 }
 
 TEST(StorageSpace, a_start_on_a_full_disk_uses_the_reserve) {  // enough for one recovery.
@@ -140,6 +316,28 @@ TEST(StorageIdentity, a_directory_is_founded_once) {  // R-118, R-120
     EXPECT_EQ(directory->is_new(), start == 1);
     EXPECT_EQ(directory->identity().starts, start);
     EXPECT_EQ(directory->identity().incarnation_high, test_identity.incarnation_high);
+  }
+}
+
+// a start that was killed between making a directory and syncing its name, then a start that finds it there.
+TEST(StorageIdentity, directories_that_a_killed_start_made_are_durable_before_they_hold_anything) {
+  for (std::uint64_t at = 1; at <= 30; ++at) {
+    Disk disk;
+    Promises promises;
+    disk.crash_at(at, true);
+    {
+      Life killed{disk, promises, small_segments};
+      (void)killed.start();
+    }
+    disk.restart();
+    {
+      Life life{disk, promises, small_segments};
+      ASSERT_TRUE(life.start() && life.append(2, 100)) << "operation " << at << ": " << life.complaint;
+    }
+    disk.lose_power([] { return Disk::Fate::lost; });
+    Life last{disk, promises, small_segments};
+    ASSERT_TRUE(last.start()) << "operation " << at << ": " << last.complaint;
+    ASSERT_EQ(last.complaint, "") << "operation " << at;
   }
 }
 

@@ -37,12 +37,15 @@ class Disk {
   virtual ~Disk() = default;
   enum class Open { existing, create_new, create_or_open };
   virtual Result<std::unique_ptr<File>> open(const std::string& path, Open how) = 0;
-  virtual Result<void> make_directory(const std::string& path) = 0;                 // Parents too; fine if it exists.
+  // Parents too. Fine if it exists: then its name is made durable all the same, because whoever made it may have been
+  // killed before doing that.
+  virtual Result<void> make_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // Names, sorted.
   virtual Result<bool> exists(const std::string& path) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
-  virtual Result<void> sync_directory(const std::string& path) = 0;  // Names are data.
+  virtual Result<void> sync_directory(
+      const std::string& path) = 0;  // Names are data. An error is final.
   virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
   // Held until the returned file is destroyed; ErrorCode::busy if another process has it.
   virtual Result<std::unique_ptr<File>> lock(const std::string& path) = 0;

@@ -12,6 +12,16 @@ namespace {
 // A segment that must be made while somebody waits is small; the spare job makes full ones.
 constexpr std::uint64_t hasty_segment_bytes = 4U << 20;
 
+// Asks first, so that an attempt on a full disk does not fill it for everybody else's sake each time.
+Result<void> prewrite_if_free(DataDirectory& directory, const Spare& spare) {
+  const auto free = directory.disk().free_bytes(directory.log_directory());
+  if (free && *free < spare.bytes) {
+    return failure(ErrorCode::no_space, fmt::format("{} has {} bytes free, {} are needed for the next log segment",
+                                                    directory.log_directory(), *free, spare.bytes));
+  }
+  return prewrite(directory, spare.path, spare.bytes);
+}
+
 }  // namespace
 
 Result<void> Wal::Flush::Job::append() {
@@ -48,14 +58,11 @@ Result<void> Wal::Flush::Job::append() {
 }
 
 Result<void> Wal::Flush::Job::roll(std::uint64_t bytes) {
-  const std::uint64_t needed = wire::log_block_bytes + bytes;
-  if (!spare || spare->bytes < needed) {
+  if (!spare) {
+    const std::uint64_t needed = wire::log_block_bytes + bytes;
     Spare hasty{hasty_path, std::max(needed, std::min(segment_bytes, hasty_segment_bytes))};
-    if (auto done = prewrite(*directory, hasty.path, hasty.bytes); !done) {
+    if (auto done = prewrite_if_free(*directory, hasty); !done) {
       return done;
-    }
-    if (spare) {
-      wanted.push_back(std::move(*spare));  // Too small for this one; it goes back.
     }
     spare = std::move(hasty);
   }
@@ -105,17 +112,11 @@ Result<void> Wal::Flush::Job::housekeep() {
     }
     released.erase(released.begin());
   }
-  while (!wanted.empty()) {
-    const auto free = disk.free_bytes(directory->log_directory());
-    if (free && *free < wanted.front().bytes) {
-      return failure(ErrorCode::no_space, fmt::format("{} has {} bytes free, {} are needed for the next log segment",
-                                                      directory->log_directory(), *free, wanted.front().bytes));
-    }
-    if (auto done = prewrite(*directory, wanted.front().path, wanted.front().bytes); !done) {
+  for (; !wanted.empty(); wanted.erase(wanted.begin())) {
+    if (auto done = prewrite_if_free(*directory, wanted.front()); !done) {
       return done;
     }
     made.push_back(std::move(wanted.front()));
-    wanted.erase(wanted.begin());
   }
   return {};
 }

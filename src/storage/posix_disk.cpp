@@ -139,12 +139,29 @@ Result<Descriptor> open_descriptor(const std::string& path, int flags) {
   return Descriptor{descriptor};
 }
 
-std::string parent_of(const std::string& path) {
+std::string parent_of(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) {
+    path.pop_back();
+  }
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) {
     return ".";
   }
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Of a directory that was there already: an earlier start may have been killed between making it and this.
+Result<void> sync_name_of(const std::string& path) {
+  const std::string parent = parent_of(path);
+  const Descriptor descriptor{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (descriptor.value() < 0) {
+    return {};  // Where this user may not read, no start of this user has made anything.
+  }
+  // Nor on a read-only file system, or on one whose directories know no sync.
+  if (::fsync(descriptor.value()) != 0 && errno != EROFS && errno != EINVAL) {
+    return failure(ErrorCode::io, system_failure("sync directory", parent).error().message);
+  }
+  return {};
 }
 
 }  // namespace
@@ -174,7 +191,7 @@ Result<void> PosixDisk::make_directory(const std::string& path) {
     if (!S_ISDIR(status.st_mode)) {
       return failure(ErrorCode::invalid, fmt::format("{} is not a directory", path));
     }
-    return {};
+    return sync_name_of(path);
   }
   const std::string parent = parent_of(path);
   if (parent != path) {
@@ -240,8 +257,12 @@ Result<void> PosixDisk::remove(const std::string& path) {
 Result<void> PosixDisk::sync_directory(const std::string& path) {
   // The data directory itself may be a symbolic link that the operator made; only what lies inside it may not.
   const Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (descriptor.value() < 0 || ::fsync(descriptor.value()) != 0) {
-    return system_failure("sync directory", path);
+  if (descriptor.value() < 0) {
+    return system_failure("open directory", path);
+  }
+  if (::fsync(descriptor.value()) != 0) {
+    // Like a file's failed sync, it is never a soft error, whatever the system calls it.
+    return failure(ErrorCode::io, system_failure("sync directory", path).error().message);
   }
   return {};
 }

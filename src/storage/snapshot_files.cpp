@@ -317,6 +317,35 @@ Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const Sna
   }
 }
 
+void SnapshotKeeper::trust(Index index) {
+  known_[index] = Trust::good;
+}
+
+void SnapshotKeeper::distrust(Index index) {
+  known_[index] = Trust::bad;
+}
+
+// All that can be checked without a tree: blocks that check may still hold what does not decode.
+SnapshotKeeper::Trust SnapshotKeeper::judge(const SnapshotFile& file) {
+  Trust& trust = known_[file.index];
+  if (trust != Trust::unknown) {
+    return trust;
+  }
+  const SnapshotSink sink{.reset = [] {}, .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }};
+  const auto loaded = load_snapshot(*directory_, file, sink, {});
+  if (loaded) {
+    trust = Trust::good;
+  } else if (loaded.error().code == ErrorCode::corrupt || loaded.error().code == ErrorCode::invalid) {
+    trust = Trust::bad;
+  }
+  return trust;  // Unknown: it could not be read now.
+}
+
+Result<void> SnapshotKeeper::remove(const SnapshotFile& file) {
+  known_.erase(file.index);
+  return directory_->disk().remove(file.path);
+}
+
 Result<Index> SnapshotKeeper::purge(std::size_t retain) {
   ensure(retain >= 2, "one snapshot alone is one bad sector away from none");
   const auto files = list_snapshots(*directory_);
@@ -324,25 +353,32 @@ Result<Index> SnapshotKeeper::purge(std::size_t retain) {
     return std::unexpected(files.error());
   }
   std::vector<Index> verified;
-  bool removed = false;
+  std::vector<SnapshotFile> surplus;
+  std::vector<SnapshotFile> bad;
   for (const SnapshotFile& file : *files) {
     if (verified.size() >= retain) {
-      if (auto gone = directory_->disk().remove(file.path); !gone) {
-        return std::unexpected(gone.error());
-      }
-      std::erase(trusted_, file.index);
-      removed = true;
+      surplus.push_back(file);
       continue;
     }
-    if (std::ranges::find(trusted_, file.index) != trusted_.end()) {
+    const Trust trust = judge(file);
+    if (trust == Trust::good) {
       verified.push_back(file.index);
-    } else if (verify_snapshot(*directory_, file)) {
-      trust(file.index);
-      verified.push_back(file.index);
+    } else if (trust == Trust::bad) {
+      bad.push_back(file);
     }
   }
-  if (removed) {
+  // After a restart nobody would remember that it did not load.
+  if (verified.size() >= 2) {
+    surplus.insert(surplus.end(), bad.begin(), bad.end());
+  }
+  for (const SnapshotFile& file : surplus) {
+    if (auto gone = remove(file); !gone) {
+      return std::unexpected(gone.error());
+    }
+  }
+  if (!surplus.empty()) {
     if (auto synced = directory_->disk().sync_directory(directory_->snapshot_directory()); !synced) {
+      failed_sync_ = true;
       return std::unexpected(synced.error());
     }
   }

@@ -1,6 +1,7 @@
 #include <deque>
 #include <fmt/format.h>
 #include <mutex>
+#include <utility>
 
 #include "base/ensure.hpp"
 #include "storage/snapshots.hpp"
@@ -35,6 +36,8 @@ struct SnapshotWriter::State {
 
   // The worker's.
   std::unique_ptr<File> file;
+  bool is_left_behind = false;  // Something of it stands on the disk and is not a snapshot yet.
+  std::string header;           // Until it is written.
   std::string encoded;
   wire::SnapshotFooter footer;
   std::uint64_t offset = 0;
@@ -48,9 +51,22 @@ struct SnapshotWriter::State {
     block = {};
   }
   Result<void> append(ByteView bytes);
+  Result<void> write_header();
   Result<void> write_block(ByteView raw);
   Result<void> finish();
+  Result<bool> go_on(bool all_queued, ByteView next_block);
+  void discard();
 };
+
+// Space that a failed attempt took is wanted elsewhere.
+void SnapshotWriter::State::discard() {
+  file.reset();
+  if (is_left_behind) {
+    is_left_behind = false;
+    // If this fails too, the next start removes it.
+    (void)directory->disk().remove(temporary);
+  }
+}
 
 Result<void> SnapshotWriter::State::append(ByteView bytes) {
   if (auto written = file->write(offset, bytes); !written) {
@@ -63,6 +79,14 @@ Result<void> SnapshotWriter::State::append(ByteView bytes) {
     return file->sync();
   }
   return {};
+}
+
+Result<void> SnapshotWriter::State::write_header() {
+  if (header.empty()) {
+    return {};
+  }
+  footer.digest = wire::extend_digest(0, header);
+  return append(std::exchange(header, {}));
 }
 
 Result<void> SnapshotWriter::State::write_block(ByteView raw) {
@@ -90,18 +114,44 @@ Result<void> SnapshotWriter::State::finish() {
   if (auto renamed = directory->disk().rename(temporary, path); !renamed) {
     return renamed;
   }
+  is_left_behind = false;
+  if (auto synced = directory->disk().sync_directory(directory->snapshot_directory()); !synced) {
+    // Its name may never reach the disk, so nobody may find the file and let go of the log for its sake; if the
+    // name is on the disk after all, the file behind it is whole.
+    (void)directory->disk().remove(path);
+    return failure(ErrorCode::io, synced.error().message);
+  }
   finished = true;
-  return directory->disk().sync_directory(directory->snapshot_directory());
+  return {};
+}
+
+Result<bool> SnapshotWriter::State::go_on(bool all_queued, ByteView next_block) {
+  if (finished) {
+    return false;
+  }
+  ensure(file != nullptr, "after an error there is no more work");
+  if (auto written = write_header(); !written) {
+    return std::unexpected(written.error());
+  }
+  if (!next_block.empty()) {
+    if (auto written = write_block(next_block); !written) {
+      return std::unexpected(written.error());
+    }
+    return true;
+  }
+  if (!all_queued) {
+    return true;
+  }
+  if (auto done = finish(); !done) {
+    return std::unexpected(done.error());
+  }
+  return false;
 }
 
 SnapshotWriter::SnapshotWriter() : state_(std::make_unique<State>()) {}
 
 SnapshotWriter::~SnapshotWriter() {
-  if (!state_->finished && state_->file != nullptr) {
-    state_->file.reset();
-    // If this fails too, the next start removes it.
-    (void)state_->directory->disk().remove(state_->temporary);
-  }
+  state_->discard();
 }
 
 Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::begin(DataDirectory& directory,
@@ -124,11 +174,8 @@ Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::begin(DataDirectory& dir
     return std::unexpected(file.error());
   }
   state.file = std::move(*file);
-  wire::encode_snapshot_header(state.encoded, header);
-  state.footer.digest = wire::extend_digest(0, state.encoded);
-  if (auto written = state.append(state.encoded); !written) {
-    return std::unexpected(written.error());
-  }
+  state.is_left_behind = true;
+  wire::encode_snapshot_header(state.header, header);
   return writer;
 }
 
@@ -177,23 +224,14 @@ Result<bool> SnapshotWriter::work() {
       state.blocks.pop_front();
     }
   }
-  if (block.empty()) {
-    if (!ended || state.finished) {
-      return !state.finished;
-    }
-    if (auto finished = state.finish(); !finished) {
-      return std::unexpected(finished.error());
-    }
-    return false;
+  auto more = state.go_on(ended, block);
+  if (!more) {
+    state.discard();
   }
-  auto written = state.write_block(block);
   // Counted until it is written: the bound is on memory, and this block is still in it.
   const std::scoped_lock lock(state.mutex);
   state.queued_bytes -= block.size();
-  if (!written) {
-    return std::unexpected(written.error());
-  }
-  return true;
+  return more;
 }
 
 }  // namespace quorate::storage

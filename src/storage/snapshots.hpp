@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,7 +59,7 @@ class SnapshotWriter {
   // Keeps a reference to `directory`.
   static Result<std::unique_ptr<SnapshotWriter>> begin(DataDirectory& directory, const wire::SnapshotHeader& header,
                                                        std::size_t buffer_bytes = 8U << 20);
-  ~SnapshotWriter();  // Removes the temporary file of an unfinished snapshot.
+  ~SnapshotWriter();  // Removes the file of an unfinished snapshot.
 
   void add(const tree::SnapshotItem& item);
   void end();  // No more items.
@@ -67,7 +68,8 @@ class SnapshotWriter {
   [[nodiscard]] bool has_work() const;
   // One block, or the finish (footer, sync, rename, sync of the directory). Called by one thread at a time, which may
   // be another than the one that adds. False when everything is on disk under its name. After an error the snapshot is
-  // lost and the writer is to be destroyed; the server goes on (no_space: R-902).
+  // lost, nothing of it is left on the disk, and the writer is to be destroyed. After no_space the server goes on
+  // any other error is a failed write or sync, and final.
   Result<bool> work();
 
  private:
@@ -82,17 +84,26 @@ class SnapshotKeeper {
   explicit SnapshotKeeper(DataDirectory& directory) : directory_(&directory) {}
 
   // This process wrote it or loaded it.
-  void trust(Index index) { trusted_.push_back(index); }
+  void trust(Index index);
+  // It did not load, whatever its checksums say: it never counts.
+  void distrust(Index index);
 
   // Keeps the newest `retain` (at least 2) verified snapshots and removes what is older, damaged files among it; fewer
-  // verified ones: nothing goes (K-105). Returns the index that Wal::release() may take: the log is kept back to the
-  // older of the newest two verified snapshots, or whole (0) while there are not two. Reads files: for the
-  // background.
+  // verified ones: nothing goes (K-105), except that a distrusted one goes as soon as there are two. Returns the index
+  // that Wal::release() may take: the log is kept back to the older of the newest two verified snapshots, or whole (0)
+  // while there are not two. Reads files, decompressing those that it does not know: for the background.
   Result<Index> purge(std::size_t retain = 3);
+  // A sync failed in purge(): the process stops.
+  [[nodiscard]] bool has_failed_sync() const { return failed_sync_; }
 
  private:
+  enum class Trust : std::uint8_t { unknown, good, bad };
+  [[nodiscard]] Trust judge(const SnapshotFile& file);
+  Result<void> remove(const SnapshotFile& file);
+
   DataDirectory* directory_;
-  std::vector<Index> trusted_;
+  std::map<Index, Trust> known_;
+  bool failed_sync_ = false;
 };
 
 }  // namespace quorate::storage

@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint64_t first_segment_bytes = 1U << 20;  // Of a start.
 // The reserve lets a start with a full disk begin the new segment that it needs.
 constexpr std::uint64_t reserve_bytes_max = 4U << 20;
+// What a start's segment must have room for behind the copies: term and no-op, and sessions that come back.
+constexpr std::uint64_t start_room_bytes = 4 * wire::log_block_bytes;
 // bytes_since() is exact to this much log.
 constexpr std::uint64_t milestone_bytes = 256U << 10;
 
@@ -53,8 +55,10 @@ struct Wal::State {
   Index recovered_last{};
   bool flushing = false;
   bool housekeeping = false;
-  bool blocked = false;       // A flush found no space.
-  bool low_on_space = false;  // A spare found no space.
+  // R-902, kept apart because each ends by its own success: neither may hide, or outlive, the other.
+  bool spare_failed = false;  // The newest attempt to make what should lie ready found no space.
+  bool refused = false;       // A flush found no space and has not been written since.
+  bool blocked = false;       // It waits for the next spare job before it tries again.
   bool unproven = false;      // The newest record has content and no successor.
   bool dead = false;          // A write or sync failed.
 
@@ -78,15 +82,22 @@ struct Wal::State {
   }
   [[nodiscard]] std::uint64_t reserve_bytes() const { return std::min(config.segment_bytes, reserve_bytes_max); }
 
+  [[nodiscard]] bool lacks_reserve() const { return !reserve || reserve->bytes < reserve_bytes(); }
+  [[nodiscard]] bool lacks_files() const { return lacks_reserve() || spares.empty(); }
+  std::optional<Spare> take_ready(std::uint64_t bytes, bool with_reserve);
+
   Result<void> adopt_spares();
   Result<Spare> take_file(std::uint64_t bytes);
   Result<void> begin(const Position& position);
   Result<void> cut(const Position& position);
+  Result<void> restore_reserve();
+  Result<void> drop_surplus();
   void finish_append(Flush::Job& job);
   void finish_housekeeping(Flush::Job& job);
 };
 
-// Spares that an earlier start left are as good as new: a new generation voids whatever they hold.
+// Spares that an earlier start left are as good as new: a new generation voids whatever they hold. Those of another
+// size may be all that a start on a full disk has.
 Result<void> Wal::State::adopt_spares() {
   Disk& disk = directory->disk();
   const auto names = disk.list(directory->log_directory());
@@ -107,15 +118,32 @@ Result<void> Wal::State::adopt_spares() {
     if (!bytes) {
       return std::unexpected(bytes.error());
     }
-    if (is_reserve && *bytes >= reserve_bytes()) {
+    if (is_reserve) {
       reserve = Spare{path, *bytes};
-    } else if (!is_reserve && *bytes == config.segment_bytes && spares.size() <= config.recycled_segments_max) {
+    } else {
       spares.push_back(Spare{path, *bytes});
-    } else if (auto removed = disk.remove(path); !removed) {
-      return removed;
     }
   }
   return {};
+}
+
+// The smallest file that is large enough: a larger one stays for what needs it.
+std::optional<Spare> Wal::State::take_ready(std::uint64_t bytes, bool with_reserve) {
+  auto best = spares.end();
+  for (auto spare = spares.begin(); spare != spares.end(); ++spare) {
+    if (spare->bytes >= bytes && (best == spares.end() || spare->bytes < best->bytes)) {
+      best = spare;
+    }
+  }
+  if (with_reserve && reserve && reserve->bytes >= bytes && (best == spares.end() || reserve->bytes < best->bytes)) {
+    return std::exchange(reserve, std::nullopt);
+  }
+  if (best == spares.end()) {
+    return std::nullopt;
+  }
+  Spare taken = std::move(*best);
+  spares.erase(best);
+  return taken;
 }
 
 // A file of at least `bytes` for the segment that open() begins. It is small, so that a start is short, and the spare
@@ -129,23 +157,59 @@ Result<Spare> Wal::State::take_file(std::uint64_t bytes) {
   if (done.error().code != ErrorCode::no_space) {
     return std::unexpected(done.error());
   }
-  low_on_space = true;
-  if (!spares.empty() && spares.back().bytes >= bytes) {
-    Spare spare = std::move(spares.back());
-    spares.pop_back();
-    return spare;
+  spare_failed = true;
+  if (std::optional<Spare> ready = take_ready(bytes, true)) {
+    return std::move(*ready);
   }
-  if (reserve && reserve->bytes >= bytes) {
-    Spare spare = std::move(*reserve);
-    reserve.reset();
-    return spare;
+  return failure(ErrorCode::no_space,
+                 fmt::format("the disk is full, and no file that was kept ready for a start has the {} bytes that this "
+                             "one needs; free that much and start again: {}",
+                             bytes, done.error().message));
+}
+
+// On a full disk each start takes one of the files that were kept ready, and gives up what the segment before held
+// beyond its records. What it took is made good from that at once, before anybody else takes it: so the next start
+// finds what this one found.
+Result<void> Wal::State::restore_reserve() {
+  if (!spare_failed) {
+    return {};  // The spare job makes it, beside service.
   }
-  return std::unexpected(done.error());
+  const auto free = directory->disk().free_bytes(directory->log_directory());
+  std::uint64_t bytes = free ? std::min(*free, reserve_bytes()) : 0;
+  const std::uint64_t useful = std::max(reserve ? reserve->bytes : 0, 2 * start_room_bytes);
+  // The file system keeps some of its free bytes for itself.
+  for (; bytes > useful; bytes -= bytes / 8) {
+    bytes = bytes / wire::log_block_bytes * wire::log_block_bytes;
+    auto done = prewrite(*directory, reserve_path(), bytes);
+    if (done) {
+      reserve = Spare{reserve_path(), bytes};
+      return {};
+    }
+    if (done.error().code != ErrorCode::no_space) {
+      return done;
+    }
+  }
+  return {};
+}
+
+// More files than are of use, or of a size that was configured once. While space is short all of them are of use.
+Result<void> Wal::State::drop_surplus() {
+  std::vector<Spare> kept;
+  for (Spare& spare : spares) {
+    if (spare_failed || (spare.bytes == config.segment_bytes && kept.size() <= config.recycled_segments_max)) {
+      kept.push_back(std::move(spare));
+    } else if (auto removed = directory->disk().remove(spare.path); !removed) {
+      return removed;
+    }
+  }
+  spares = std::move(kept);
+  return {};
 }
 
 // The new segment: all that is not provably durable is copied into it before it counts.
 Result<void> Wal::State::begin(const Position& position) {
-  std::uint64_t bytes = 2 * wire::log_block_bytes;  // The header and the marker that vouches for the copies.
+  // The header and the marker that vouches for the copies.
+  std::uint64_t bytes = 2 * wire::log_block_bytes + start_room_bytes;
   for (const std::string& payload : position.tail) {
     bytes += wire::record_bytes(payload.size());
   }
@@ -216,6 +280,12 @@ Result<std::unique_ptr<Wal>> Wal::open(DataDirectory& directory, WalConfig confi
   if (auto shortened = state.cut(position); !shortened) {
     return std::unexpected(shortened.error());
   }
+  if (auto restored = state.restore_reserve(); !restored) {
+    return std::unexpected(restored.error());
+  }
+  if (auto dropped = state.drop_surplus(); !dropped) {
+    return std::unexpected(dropped.error());
+  }
   for (const Segment& segment : state.closed) {
     state.recovered_bytes += segment.file_bytes;
   }
@@ -281,11 +351,9 @@ Wal::Flush Wal::take_flush() {
   state.spent.token = state.staged.token;
   state.spent.commit_hint = state.staged.commit_hint;
   job->staged = std::exchange(state.staged, std::move(state.spent));
-  if (job->writer.room() < job->staged.bytes_on_disk()) {
-    if (!state.spares.empty()) {
-      job->spare = std::move(state.spares.back());
-      state.spares.pop_back();
-    }
+  const std::uint64_t bytes = job->staged.bytes_on_disk();
+  if (job->writer.room() < bytes) {
+    job->spare = state.take_ready(wire::log_block_bytes + bytes, false);
     job->hasty_path = state.next_spare_path();
   }
   state.flushing = true;
@@ -322,23 +390,19 @@ void Wal::State::finish_append(Flush::Job& job) {
     writer_bytes = writer.bytes;
   }
   if (job.spare && !job.spare_used) {
-    job.wanted.push_back(std::move(*job.spare));
-  }
-  for (Spare& spare : job.wanted) {
-    if (spare.bytes == config.segment_bytes) {
-      spares.push_back(std::move(spare));
-    }
+    spares.push_back(std::move(*job.spare));  // Of whatever size: it exists, so the next attempt takes it.
   }
   if (job.error) {
     if (job.error->code == ErrorCode::no_space) {
       // Nothing of it was written: it waits, in its place before what came later.
       blocked = true;
-      low_on_space = true;
+      refused = true;
       job.staged.append(staged);
       staged = std::move(job.staged);
     }
     return;
   }
+  refused = false;
   durable = std::max(durable, job.staged.token);
   unproven = config.force_sync && (!job.staged.payload.empty() || job.staged.hard_state.has_value());
   written += job.buffer.size();
@@ -383,13 +447,14 @@ std::optional<Wal::Flush> Wal::take_spare_job() {
   }
   job->released.assign(state.closed.begin(), state.closed.begin() + static_cast<std::ptrdiff_t>(count));
   job->released_count = count;
-  if (!state.reserve) {
+  if (state.lacks_reserve()) {
     job->wanted.push_back(Spare{state.reserve_path(), state.reserve_bytes()});
   }
   if (state.spares.empty() && count == 0) {
     job->wanted.push_back(Spare{state.next_spare_path(), state.config.segment_bytes});
   }
   if (job->released.empty() && job->wanted.empty()) {
+    state.spare_failed = false;
     state.blocked = false;  // Every spare is there: what waits for more than a spare may try again.
     return std::nullopt;
   }
@@ -416,8 +481,10 @@ void Wal::State::finish_housekeeping(Flush::Job& job) {
       spares.push_back(std::move(spare));
     }
   }
-  low_on_space = job.error.has_value();
-  blocked = blocked && low_on_space;
+  // One that was recycled serves as well as the one that found no space.
+  spare_failed = lacks_files() && (spare_failed || job.error.has_value());
+  // Less room than a spare takes may be enough for what waits.
+  blocked = false;
 }
 
 std::uint64_t Wal::bytes_since(Index index) const {
@@ -447,7 +514,7 @@ std::uint64_t Wal::disk_bytes() const {
 }
 
 bool Wal::low_on_space() const {
-  return state_->low_on_space;
+  return state_->spare_failed || state_->refused;
 }
 
 std::uint64_t Wal::segments() const {
