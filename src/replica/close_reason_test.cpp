@@ -75,8 +75,8 @@ TEST(CloseReasons, fates_of_sessions_are_told_apart) {
 
 TEST(CloseReasons, limits_are_told) {
   ServerOptions options;
-  options.front.connection_tokens = 1;
-  options.front.connection_token_fill_ms = 1'000'000;
+  options.front.connection_throttle.tokens_max = 1;
+  options.front.connection_throttle.fill_ms = 1'000'000;
   options.front.enforced_schemes = {"digest"};
   Server server(options);
   Client first = Client::with_session(server);

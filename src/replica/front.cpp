@@ -27,7 +27,7 @@ Front::State::State(FrontConfig the_config, tree::Tree& the_tree, Prng prng)
       tree(&the_tree),
       watches(prng.next_u64()),
       password_secret(config.password_secret.empty() ? draw_secret(prng) : config.password_secret),
-      connection_tokens(config.connection_tokens) {}
+      connection_throttle(config.connection_throttle, Prng(prng.next_u64())) {}
 
 Front::Front(FrontConfig config, tree::Tree& tree, Prng prng)
     : state_(std::make_unique<State>(std::move(config), tree, prng)) {}
@@ -92,7 +92,7 @@ void Front::receive(ConnectionRef ref, ByteView bytes, MonoTime now) {
   connection->input.tidy();
   connection->input.bytes().append(bytes);
   connection->received = state.now;
-  if (state.config.throttled_op_wait_ms > 0) {
+  if (state.config.throttled_op_wait_ms > 0 || state.config.drops_late_requests) {
     connection->input_end += bytes.size();
     connection->arrivals.push_back(Connection::Arrival{.end = connection->input_end, .at = state.now});
   }

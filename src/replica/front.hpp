@@ -20,6 +20,7 @@
 #include "base/limits.hpp"
 #include "base/prng.hpp"
 #include "replica/close_reason.hpp"
+#include "replica/connection_throttle.hpp"
 #include "replica/front_stats.hpp"
 #include "replica/mailbox.hpp"
 #include "tree/tree.hpp"
@@ -65,9 +66,11 @@ struct FrontConfig {
   std::int64_t throttled_op_wait_ms = 0;             // A request that waited longer gets -127; 0: off (protocol 14.3).
   std::int64_t large_request_threshold = -1;         // Frames above it are large; negative: off (protocol 14.4).
   std::size_t large_request_bytes_max = 100U << 20;  // Large ones under way, all connections together.
-  std::int64_t connection_tokens = 0;                // Size of the token bucket for handshakes; 0: off (protocol 14.5).
-  std::int64_t connection_token_fill_ms = 1;         // How often it is filled ...
-  std::int64_t connection_token_fill_count = 1;      // ... and with how many.
+  ConnectionThrottleConfig connection_throttle;
+  // Writes under way beyond which every request waits, those of quiet connections too; 0: off (protocol 14.2).
+  std::size_t request_throttle_max = 0;
+  bool drops_late_requests = false;  // Those that waited longer than their session's timeout; with the connection.
+  bool checks_acls_early = false;    // enableEagerACLCheck (protocol 14.9).
 };
 
 class Front {

@@ -16,6 +16,7 @@
 #include "base/prng.hpp"
 #include "replica/close_reason.hpp"
 #include "replica/connection.hpp"
+#include "replica/connection_throttle.hpp"
 #include "replica/front.hpp"
 #include "replica/front_stats.hpp"
 #include "replica/mailbox.hpp"
@@ -65,7 +66,6 @@ struct Front::State {
   void handle_connect(Connection& connection, ByteView frame);
   void submit_session(Connection& connection, const wire::ConnectRequest& request);
   void refuse_session(Connection& connection);
-  bool take_connection_token();
   [[nodiscard]] tree::Password make_password();
   [[nodiscard]] std::int32_t negotiate(std::int32_t wanted_ms) const;
   void connected(Connection& connection, const MailItem& item);
@@ -84,7 +84,11 @@ struct Front::State {
   void handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
                     ByteView body);
   void dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode, ByteView body);
+  [[nodiscard]] bool is_throttled() const;
+  // Of the request of `frame_bytes` that stands first in the input: since when it waits.
+  [[nodiscard]] std::int64_t waited_us(Connection& connection, std::size_t frame_bytes);
   [[nodiscard]] bool waited_too_long(Connection& connection, std::size_t frame_bytes);
+  [[nodiscard]] bool is_late(Connection& connection, const wire::OpcodeInfo* info, std::size_t frame_bytes);
   void answer_status(Connection& connection, std::int32_t xid, tree::Status status);
   void malformed(Connection& connection, CloseReason reason);
   void record_latency(Connection& connection, MonoTime received, bool is_write);
@@ -108,6 +112,9 @@ struct Front::State {
   void catch_up_exist(Connection& connection, const wire::SetWatchesRequest& wanted);
   void catch_up_child(Connection& connection, const wire::SetWatchesRequest& wanted);
   void send_missed(Connection& connection, tree::EventType type, std::string_view path);
+
+  // eager_acl.cpp
+  tree::Status judge_early(const Connection& connection);
 
   // auth.cpp
   void handle_auth(Connection& connection, std::int32_t xid, ByteView body);
@@ -149,11 +156,11 @@ struct Front::State {
 
   std::string password_secret;
   std::uint64_t passwords_made = 0;
-  std::int64_t connection_tokens = 0;
-  MonoTime tokens_filled{};
+  ConnectionThrottle connection_throttle;
 
   wire::DecodeScratch decode_scratch;
   wire::Request request;
+  std::vector<tree::AclEntry> acl_scratch;
 };
 
 }  // namespace quorate::replica

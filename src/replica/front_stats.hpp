@@ -31,6 +31,7 @@ struct FrontStats {
   std::uint64_t auth_failed = 0;
   std::uint64_t writes_refused = 0;            // -7
   std::uint64_t operations_throttled = 0;      // -127 (protocol 14.3)
+  std::uint64_t late_requests_dropped = 0;     // Protocol 14.2.
   std::uint64_t slow_readers_closed = 0;       // S-203
   std::uint64_t malformed_closed = 0;          // Bad lengths, undecodable handshakes, unknown operations.
   std::uint64_t handshakes_timed_out = 0;      // Protocol 1.8.

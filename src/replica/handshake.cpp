@@ -55,7 +55,7 @@ void Front::State::handle_connect(Connection& connection, ByteView frame) {
     malformed(connection, CloseReason::malformed_handshake);
     return;
   }
-  if (!take_connection_token()) {
+  if (!connection_throttle.admit(now, wanted->session == SessionId{})) {  // Protocol 14.5.
     ++stats.connections_rate_limited;
     begin_close(connection, CloseReason::connection_throttled);
     return;
@@ -111,26 +111,6 @@ std::int32_t Front::State::negotiate(std::int32_t wanted_ms) const {
   const std::int32_t granted =
       std::min(std::max(wanted_ms, config.min_session_timeout_ms), config.max_session_timeout_ms);
   return std::max(granted, 1);  // 0 would say that the session is refused (protocol 1.5).
-}
-
-// Protocol 14.5.
-bool Front::State::take_connection_token() {
-  if (config.connection_tokens <= 0) {
-    return true;
-  }
-  const std::int64_t fill_us = std::max<std::int64_t>(1, config.connection_token_fill_ms) * 1000;
-  const std::int64_t fills = elapsed_us(tokens_filled, now) / fill_us;
-  if (fills > 0) {
-    tokens_filled = after_us(tokens_filled, fills * fill_us);
-    const std::int64_t room = config.connection_tokens - connection_tokens;
-    const std::int64_t useful = std::min(fills, room);  // More fills than there is room for change nothing.
-    connection_tokens += std::min(room, useful * config.connection_token_fill_count);
-  }
-  if (connection_tokens == 0) {
-    return false;
-  }
-  --connection_tokens;
-  return true;
 }
 
 // One-way from a secret and a count: whoever knows some passwords can tell nothing about others. The generator alone

@@ -220,6 +220,114 @@ TEST(Limits, large_writes_of_many_connections_wait_and_are_not_refused) {  // Pr
   }
 }
 
+TEST(Limits, with_a_throttle_requests_of_quiet_connections_wait_too) {  // Protocol 14.2
+  ServerOptions options;
+  options.front.request_throttle_max = 2;
+  Server server(options);
+  Client busy = Client::with_session(server);
+  Client quiet = Client::with_session(server);
+  server.set_disk_slow(true);
+  for (int i = 0; i < 5; ++i) {
+    busy.post(Opcode::create, create_body("/n" + std::to_string(i)));
+  }
+  server.turn();
+  quiet.post(Opcode::exists, watch_body("/"));
+  server.turn();
+  EXPECT_EQ(server.front.stats().outstanding, 2U);
+  EXPECT_TRUE(quiet.take_all().empty());
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run(8);
+  EXPECT_EQ(quiet.take_all().size(), 1U);
+  EXPECT_EQ(busy.take_all().size(), 5U);
+}
+
+TEST(Limits, a_throttled_request_of_a_closed_connection_is_dropped) {  // Protocol 14.2
+  ServerOptions options;
+  options.front.request_throttle_max = 1;
+  Server server(options);
+  Client busy = Client::with_session(server);
+  Client gone = Client::with_session(server);
+  server.set_disk_slow(true);
+  busy.post(Opcode::create, create_body("/busy"));
+  server.turn();
+  gone.post(Opcode::create, create_body("/gone"));
+  server.turn();
+  gone.hang_up();
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run(8);
+  EXPECT_EQ(busy.take_all().size(), 1U);
+  EXPECT_EQ(busy.call(Opcode::exists, watch_body("/gone")).error, -101);
+}
+
+TEST(Limits, a_request_older_than_its_sessions_timeout_is_dropped_if_that_is_asked_for) {  // Protocol 14.2
+  for (const bool drops : {true, false}) {
+    ServerOptions options;
+    options.front.drops_late_requests = drops;
+    Server server(options);
+    Client client = Client::with_session(server, 4000);
+    server.set_disk_slow(true);
+    client.post(Opcode::create, create_body("/a"));
+    client.post(Opcode::exists, watch_body("/a"));  // Waits for the write before it.
+    server.turn();
+    server.pass_ms(4500);
+    server.finish_disk();
+    server.set_disk_slow(false);
+    server.run();
+    EXPECT_EQ(client.is_closed(), drops);
+    EXPECT_EQ(client.take_all().size(), drops ? 1U : 2U);
+    EXPECT_EQ(server.front.stats().late_requests_dropped, drops ? 1U : 0U);
+    if (drops) {
+      EXPECT_EQ(server.fates[client.connection().slot].reason, CloseReason::stale_request);
+    }
+  }
+}
+
+// Protocol 14.9: answered with the header's zxid 0, and no entry.
+TEST(Limits, a_write_that_acls_refuse_is_answered_early_if_that_is_asked_for) {
+  for (const bool early : {true, false}) {
+    ServerOptions options;
+    options.front.checks_acls_early = early;
+    Server server(options);
+    Client client = Client::with_session(server);
+    const std::string read_only = Body().number(1).number(1).text("world").text("anyone").bytes;
+    ASSERT_EQ(client.create("/a").error, 0);
+    ASSERT_EQ(client.create("/a/b").error, 0);
+    ASSERT_EQ(client.call(Opcode::set_acl, Body().text("/a").bytes + read_only + Body().number(-1).bytes).error, 0);
+    const Index before = server.replica.applied();
+    for (const auto& [opcode, body] :
+         {std::pair{Opcode::create, create_body("/a/x")}, std::pair{Opcode::set_data, set_body("/a", "x")},
+          std::pair{Opcode::remove, delete_body("/a/b")},
+          std::pair{Opcode::set_acl, Body().text("/a").open_acl().number(-1).bytes}}) {
+      const Reply reply = client.call(opcode, body);
+      EXPECT_EQ(reply.error, -102);
+      EXPECT_EQ(reply.zxid == 0, early);
+    }
+    const std::string bad_list = Body().number(1).number(31).text("ip").text("nonsense").bytes;
+    EXPECT_EQ(client.call(Opcode::create, Body().text("/c").buffer("").bytes + bad_list + Body().number(0).bytes).error,
+              -114);
+    EXPECT_EQ(server.replica.applied() == before, early);
+    EXPECT_EQ(client.create("/none/x").error, -101);  // A missing parent may be on its way: judged in its turn.
+    EXPECT_EQ(client.create("/c").error, 0);
+  }
+}
+
+TEST(Limits, an_early_acl_check_sees_the_writes_before_it) {  // Protocol 14.9, R-720
+  ServerOptions options;
+  options.front.checks_acls_early = true;
+  Server server(options);
+  Client client = Client::with_session(server);
+  const std::string no_write = Body().number(1).number(31 - 2).text("world").text("anyone").bytes;
+  client.call(Opcode::create, Body().text("/a").buffer("").bytes + no_write + Body().number(0).bytes);
+  client.post(Opcode::set_acl, Body().text("/a").open_acl().number(-1).bytes);
+  client.post(Opcode::set_data, set_body("/a", "x"));
+  server.run();
+  const std::vector<Reply> replies = client.take_all();
+  ASSERT_EQ(replies.size(), 2U);
+  EXPECT_EQ(replies[1].error, 0);
+}
+
 TEST(Limits, a_request_that_waited_too_long_is_not_executed) {  // Protocol 14.3
   ServerOptions options;
   options.front.throttled_op_wait_ms = 500;

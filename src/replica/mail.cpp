@@ -16,7 +16,8 @@ void Front::State::drain(Mailbox& mail) {
   }
   mail.clear();
   // Half of the bytes, so that those held back are not tried again with every reply.
-  if (stats.outstanding < config.outstanding_max && outstanding_bytes <= config.outstanding_bytes_max / 2) {
+  if (stats.outstanding < config.outstanding_max && !is_throttled() &&
+      outstanding_bytes <= config.outstanding_bytes_max / 2) {
     release_paused();
   }
 }

@@ -79,12 +79,21 @@ bool Front::State::may_go_on(Connection& connection) {
   if (!understands || connection.input_closed || connection.output.size() > config.outgoing_bytes_pause) {
     return false;
   }
+  if (is_throttled() && connection.phase == Phase::serving) {
+    hold_back(connection);
+    return false;
+  }
   // Protocol 14.6: a connection without anything under way may always go on.
   if (stats.outstanding >= config.outstanding_max && !connection.unanswered.empty()) {
     hold_back(connection);
     return false;
   }
   return true;
+}
+
+// Protocol 14.2. ZooKeeper looks again after each stall time; here room is noticed when it is made.
+bool Front::State::is_throttled() const {
+  return config.request_throttle_max > 0 && stats.outstanding >= config.request_throttle_max;
 }
 
 // Back-pressure by bytes (protocol 14.6: invisible but for speed). Alone, a write of any size may go on.
@@ -110,6 +119,11 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
   const wire::OpcodeInfo* info = header ? wire::find_opcode(header->type) : nullptr;
   const bool is_write = info != nullptr && info->op_class == wire::OpClass::write && info->from_client &&
                         info->opcode != wire::Opcode::reconfig && connection.is_authenticated;
+  if (config.drops_late_requests && is_late(connection, info, frame.size())) {
+    ++stats.late_requests_dropped;
+    begin_close(connection, CloseReason::stale_request);
+    return true;
+  }
   if (is_write && must_wait_for_bytes(frame.size())) {
     writes_are_held = true;
     hold_back(connection);
@@ -139,6 +153,9 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
     return false;
   }
   if (wire::decode_request(info.opcode, body, decode_scratch, request) != tree::Status::ok) {
+    return false;
+  }
+  if (config.checks_acls_early && judge_early(connection) != tree::Status::ok) {
     return false;
   }
   const bool is_large =
@@ -219,6 +236,10 @@ void Front::State::dispatch(Connection& connection, const wire::RequestHeader& h
   std::string& out = connection.output.bytes();
   wire::ReplyHeader reply{.xid = header.xid, .zxid = tree->last_zxid()};
   reply.status = wire::decode_request(opcode, body, decode_scratch, request);
+  if (reply.status == tree::Status::ok && config.checks_acls_early) {
+    reply.status = judge_early(connection);
+    reply.zxid = reply.status == tree::Status::ok ? reply.zxid : Zxid{};  // Protocol 14.9.
+  }
   if (reply.status != tree::Status::ok) {
     wire::encode_header_only(out, reply);
     return;
@@ -256,14 +277,23 @@ void Front::State::dispatch(Connection& connection, const wire::RequestHeader& h
   }
 }
 
-// Protocol 14.3. Of the request of `frame_bytes` that stands first in the input.
-bool Front::State::waited_too_long(Connection& connection, std::size_t frame_bytes) {
+std::int64_t Front::State::waited_us(Connection& connection, std::size_t frame_bytes) {
   const std::uint64_t end = connection.input_consumed + length_bytes + frame_bytes;
   while (connection.arrivals.size() > 1 && connection.arrivals.front().end < end) {
     connection.arrivals.pop_front();
   }
-  return !connection.arrivals.empty() &&
-         elapsed_us(connection.arrivals.front().at, now) > config.throttled_op_wait_ms * 1000;
+  return connection.arrivals.empty() ? 0 : elapsed_us(connection.arrivals.front().at, now);
+}
+
+// Protocol 14.3.
+bool Front::State::waited_too_long(Connection& connection, std::size_t frame_bytes) {
+  return waited_us(connection, frame_bytes) > config.throttled_op_wait_ms * 1000;
+}
+
+// Protocol 14.2. The client has given up on it, unless it says goodbye.
+bool Front::State::is_late(Connection& connection, const wire::OpcodeInfo* info, std::size_t frame_bytes) {
+  const bool says_goodbye = info != nullptr && info->opcode == wire::Opcode::close_session;
+  return !says_goodbye && waited_us(connection, frame_bytes) > std::int64_t{connection.timeout_ms} * 1000;
 }
 
 void Front::State::answer_status(Connection& connection, std::int32_t xid, tree::Status status) {

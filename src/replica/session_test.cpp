@@ -150,8 +150,8 @@ TEST(Handshake, an_unknown_word_and_a_word_after_the_handshake_close) {  // Prot
 
 TEST(Handshake, connections_come_out_of_a_bucket_if_one_is_set) {  // Protocol 14.5
   ServerOptions options;
-  options.front.connection_tokens = 2;
-  options.front.connection_token_fill_ms = 1000;
+  options.front.connection_throttle.tokens_max = 2;
+  options.front.connection_throttle.fill_ms = 1000;
   Server server(options);
   server.run();
   Client::with_session(server);

@@ -43,6 +43,17 @@ std::optional<std::int64_t> parse_integer(std::string_view text, bool hexadecima
   return number;
 }
 
+// NaN and infinities are none (S-108): what is left lies between two numbers.
+std::optional<double> parse_fraction(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size() ||
+      !(number >= -1e18 && number <= 1e18)) {
+    return std::nullopt;
+  }
+  return number;
+}
+
 // All that Java's trim() takes off.
 std::string_view trimmed(std::string_view text) {
   const auto is_space = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
@@ -120,7 +131,8 @@ class Reader {
     } else if (is_numbered(key, "superUser")) {
       report(Severity::warning, origin, key + " has no effect: SASL comes later");
     } else if (is_java_setting(key)) {
-      report(Severity::note, origin, key + " is accepted without effect");
+      report(Severity::warning, origin,
+             key + " has no meaning here: it is about ZooKeeper's threads, virtual machine or libraries");
     } else {
       const std::string nearest = nearest_setting(key);
       report(Severity::warning, origin,
@@ -139,12 +151,20 @@ class Reader {
       return;
     }
     values_[&setting] = Value{.text = within_range(setting, value), .origin = origin};
-    const bool asks_for_it = lower(value) != "false" && !value.empty() && value != setting.standard;
+    judge_effect(setting, value, origin);
+  }
+
+  // Nobody must believe in a limit or a promise that is not kept. What asks for nothing but the default is kept.
+  void judge_effect(const Setting& setting, const std::string& value, const std::string& origin) {
+    const bool asks_for_it =
+        !value.empty() && value != setting.standard && (lower(value) != "false" || setting.effect == Effect::ignored);
+    const std::string name(setting.name);
     if (setting.effect == Effect::upcoming && asks_for_it) {
-      report(Severity::warning, origin,
-             std::string(setting.name) + " has no effect in this version: " + std::string(setting.meaning));
+      report(Severity::warning, origin, name + " has no effect in this version: " + std::string(setting.meaning));
+    } else if (setting.effect == Effect::ignored && asks_for_it) {
+      report(Severity::warning, origin, name + " has no meaning here: " + std::string(setting.meaning));
     } else if (setting.effect == Effect::ignored || setting.effect == Effect::cluster) {
-      report(Severity::note, origin, std::string(setting.name) + " is accepted without effect");
+      report(Severity::note, origin, name + " is accepted without effect");
     }
   }
 
@@ -155,17 +175,12 @@ class Reader {
       case Kind::integer:
       case Kind::size:
         return is_number_in_range(setting, value, origin);
-      case Kind::decimal: {
-        double number = 0;
-        const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-        // NaN and infinities are refused (S-108): what is left lies between two numbers.
-        if (value.empty() || error != std::errc{} || end != value.data() + value.size() ||
-            !(number >= -1e18 && number <= 1e18)) {
+      case Kind::decimal:
+        if (!parse_fraction(value)) {
           report(Severity::error, origin, name + ": \"" + value + "\" is not a number; write one like 0.33");
           return false;
         }
         return true;
-      }
       case Kind::boolean:
         if (folded != "true" && folded != "false") {
           report(Severity::error, origin, name + ": \"" + value + "\" is neither true nor false");
@@ -339,6 +354,7 @@ class Reader {
     return value != nullptr ? value->text : std::string(setting_named(name)->standard);
   }
   std::int64_t number(std::string_view name) const { return parse_integer(text(name), true).value_or(0); }
+  double fraction(std::string_view name) const { return parse_fraction(text(name)).value_or(0); }
   bool is_true(std::string_view name) const { return lower(text(name)) == "true"; }
   bool is_yes(std::string_view name) const { return lower(text(name)) == "yes"; }
   std::string origin_of(std::string_view name) const {
@@ -414,9 +430,19 @@ class Reader {
     config.throttled_op_wait_ms = number("throttledOpWaitTime");
     config.large_request_threshold = number("largeRequestThreshold");
     config.large_request_bytes_max = static_cast<std::size_t>(number("largeRequestMaxBytes"));
-    config.connection_tokens = number("connectionMaxTokens");
-    config.connection_token_fill_ms = number("connectionTokenFillTime");
-    config.connection_token_fill_count = number("connectionTokenFillCount");
+    config.request_throttle_max = static_cast<std::size_t>(number("requestThrottleLimit"));
+    config.drops_late_requests = is_true("requestThrottleDropStale") && is_true("requestStaleLatencyCheck");
+    config.connection_throttle = {.tokens_max = number("connectionMaxTokens"),
+                                  .fill_ms = number("connectionTokenFillTime"),
+                                  .fill_count = number("connectionTokenFillCount"),
+                                  .freeze_ms = number("connectionFreezeTime"),
+                                  .drop_increase = fraction("connectionDropIncrease"),
+                                  .drop_decrease = fraction("connectionDropDecrease"),
+                                  .decrease_ratio = fraction("connectionDecreaseRatio")};
+    if (is_true("connection_throttle_weight_enabled")) {
+      config.connection_throttle.new_session_weight = number("connection_throttle_global_session_weight");
+      config.connection_throttle.renewed_session_weight = number("connection_throttle_renew_session_weight");
+    }
   }
 
   void fill_storage_and_tree() {
@@ -433,6 +459,7 @@ class Reader {
     config.snapshot_log_bytes = volume <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(volume) * 1024;
     config.segment_bytes = static_cast<std::uint64_t>(number("preAllocSize")) * 1024;
     config.tail_entries_max = static_cast<std::size_t>(number("commitLogCount"));
+    config.checks_acls_early = is_true("enableEagerACLCheck");
     config.skip_acl = is_yes("skipACL");
     if (config.skip_acl) {
       report(Severity::warning, origin_of("skipACL"), "skipACL=yes: no ACL is checked");

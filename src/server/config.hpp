@@ -12,6 +12,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "replica/connection_throttle.hpp"
 #include "server/settings.hpp"
 
 namespace quorate::server {
@@ -36,9 +37,10 @@ struct Config {
   std::int64_t throttled_op_wait_ms = 0;      // 0: off.
   std::int64_t large_request_threshold = -1;  // Negative: off.
   std::size_t large_request_bytes_max = 100U << 20;
-  std::int64_t connection_tokens = 0;  // 0: off.
-  std::int64_t connection_token_fill_ms = 1;
-  std::int64_t connection_token_fill_count = 1;
+  replica::ConnectionThrottleConfig connection_throttle;
+  std::size_t request_throttle_max = 0;  // 0: off.
+  bool drops_late_requests = false;
+  bool checks_acls_early = false;
   bool keep_alive = false;
   bool force_sync = true;
   std::int64_t sync_warning_us = 1'000'000;

@@ -58,9 +58,10 @@ replica::FrontConfig front_config(const Config& config) {
   made.throttled_op_wait_ms = config.throttled_op_wait_ms;
   made.large_request_threshold = config.large_request_threshold;
   made.large_request_bytes_max = config.large_request_bytes_max;
-  made.connection_tokens = config.connection_tokens;
-  made.connection_token_fill_ms = config.connection_token_fill_ms;
-  made.connection_token_fill_count = config.connection_token_fill_count;
+  made.connection_throttle = config.connection_throttle;
+  made.request_throttle_max = config.request_throttle_max;
+  made.drops_late_requests = config.drops_late_requests;
+  made.checks_acls_early = config.checks_acls_early;
   return made;
 }
 
