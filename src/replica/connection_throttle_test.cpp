@@ -56,29 +56,19 @@ TEST(ConnectionThrottle, an_empty_bucket_raises_the_probability_once_a_freeze_ti
 }
 
 TEST(ConnectionThrottle, a_full_enough_bucket_lowers_it_again) {
-  ConnectionThrottle throttle({.tokens_max = 100,
-                               .fill_ms = 1,
-                               .fill_count = 100,
+  ConnectionThrottle throttle({.tokens_max = 4,
+                               .fill_ms = 100,
+                               .fill_count = 4,
                                .freeze_ms = 10,
                                .drop_increase = 0.5,
                                .drop_decrease = 0.125,
                                .decrease_ratio = 0.5},
                               Prng(1));
-  admitted(throttle, 100, 0);
-  admitted(throttle, 1, 0);  // The bucket is empty, but the first freeze time began with the first handshake.
-  ConnectionThrottle empty({.tokens_max = 4,
-                            .fill_ms = 100,
-                            .fill_count = 4,
-                            .freeze_ms = 10,
-                            .drop_increase = 0.5,
-                            .drop_decrease = 0.125,
-                            .decrease_ratio = 0.5},
-                           Prng(1));
-  admitted(empty, 4, 0);
-  admitted(empty, 1, 11);
-  EXPECT_DOUBLE_EQ(empty.drop_probability(), 0.5);
-  admitted(empty, 1, 100);  // Full again.
-  EXPECT_DOUBLE_EQ(empty.drop_probability(), 0.375);
+  admitted(throttle, 4, 0);
+  admitted(throttle, 1, 11);
+  EXPECT_DOUBLE_EQ(throttle.drop_probability(), 0.5);
+  admitted(throttle, 1, 100);  // Full again.
+  EXPECT_DOUBLE_EQ(throttle.drop_probability(), 0.375);
 }
 
 TEST(ConnectionThrottle, the_probability_turns_handshakes_away_although_there_are_tokens) {
