@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -14,7 +15,7 @@ namespace quorate::raft {
 enum class EntryKind : std::uint8_t {
   noop = 0,     // The first entry of a term (dissertation 3.6.2 and 6.4); carries the term's switches, opaque here.
   command = 1,  // A request of the state machine.
-  configuration = 2,  // A membership; acts on append.
+  configuration = 2,  // A Configuration (wire/configuration.hpp); acts on append.
 };
 
 // One entry of the replicated log. Entries that one turn proposes share term and time; on disk and between peers such a
@@ -45,19 +46,42 @@ struct LogId {
   friend auto operator<=>(const LogId&, const LogId&) = default;  // By term first, then index (dissertation 3.6.1).
 };
 
+// What a member does now and, where that is decided, what it becomes. The last two occur in joint consensus only
+// voters of the outgoing half that the incoming one does not count.
+enum class MemberRole : std::uint8_t {
+  voter = 1,
+  learner = 2,           // Receives everything, never counts.
+  learner_to_voter = 3,  // Catches up, then is promoted.
+  voter_to_learner = 4,  // Becomes a learner when the joint configuration is left.
+  leaving = 5,           // Is removed when the joint configuration is left.
+};
+
 struct Member {
   NodeId id{};
   std::uint64_t incarnation_high = 0;  // Drawn once for a data directory.
   std::uint64_t incarnation_low = 0;
-  bool voter = true;  // False: a learner.
+  MemberRole role = MemberRole::voter;
+  std::string address = {};  // Its server line's value in zoo.cfg, opaque here: routing only. May be empty.
 
   friend bool operator==(const Member&, const Member&) = default;
 };
 
-// Who takes part. In joint consensus `outgoing` holds the voters that are on their way out; empty otherwise.
+// A tombstone: this incarnation is never again a member.
+struct RemovedMember {
+  NodeId id{};
+  std::uint64_t incarnation_high = 0;
+  std::uint64_t incarnation_low = 0;
+
+  friend auto operator<=>(const RemovedMember&, const RemovedMember&) = default;
+};
+
+// Who takes part. In joint consensus `outgoing` holds the voters of the configuration that is being left, members all
+// of them; empty otherwise. Each list is ascending, without repetition.
 struct Configuration {
   std::vector<Member> members;
-  std::vector<NodeId> outgoing;
+  std::vector<NodeId> outgoing = {};
+  std::vector<RemovedMember> removed = {};
+  bool leaves_automatically = false;  // The joint configuration is left without being asked to.
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
@@ -67,6 +91,7 @@ struct Recovered {
   HardState hard_state;
   LogId snapshot;               // The point up to which the state machine was restored; zero: none.
   Configuration configuration;  // The one in force at the snapshot.
+  LogId configuration_entry{};  // The entry that it came from; zero: from founding.
   Index commit_hint{};          // Never above the durable log.
   WallTime time{};              // The log's time at the snapshot, behind which it never goes back.
   std::vector<Entry> entries;   // All durable entries after the snapshot, contiguous.

@@ -1,22 +1,18 @@
 // What a committed entry does: deterministic, from state and entry alone. Every check that decides an outcome
 // stands here or in the tree; a refused write is an entry with an error result (design chapter 3).
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "base/ensure.hpp"
 #include "replica/replica_state.hpp"
 #include "tree/status.hpp"
+#include "wire/configuration.hpp"
 #include "wire/opcodes.hpp"
 #include "wire/replies.hpp"
 
 namespace quorate::replica {
-namespace {
-
-constexpr std::uint32_t known_feature_level = 1;
-
-}  // namespace
-
 void Replica::State::apply_entry(const raft::Entry& entry) {
   ensure(entry.index == next(applied.index), "entries are applied in order, each once (R-312)");
   applied = raft::LogId{.term = entry.term, .index = entry.index};
@@ -24,6 +20,8 @@ void Replica::State::apply_entry(const raft::Entry& entry) {
   bytes_since_snapshot += sizeof(raft::Entry) + entry.command.size();
   if (entry.kind == raft::EntryKind::noop) {
     apply_term_start(entry);
+  } else if (entry.kind == raft::EntryKind::configuration) {
+    apply_configuration(entry);
   }
   context.zxid = Zxid{raw(zxid_base) + static_cast<std::int64_t>(raw(entry.index))};
   context.time = entry.time;
@@ -39,7 +37,7 @@ void Replica::State::apply_entry(const raft::Entry& entry) {
 void Replica::State::apply_term_start(const raft::Entry& entry) {
   const Result<wire::TermStart> start = wire::decode_term_start(entry.command.view());
   ensure(start.has_value(), "a no-op in the log is of this program's making (R-121)");
-  ensure(start->feature_level <= known_feature_level, "the log was written by a newer Quorate (R-121)");
+  feature_level = std::max(feature_level, start->feature_level);
   // The first entry of a cluster's life brings the secret that keys its paths' hashes; the store is still fresh then.
   if (entry.index == Index{1}) {
     for (const Attached& front : fronts) {
@@ -51,6 +49,14 @@ void Replica::State::apply_term_start(const raft::Entry& entry) {
     }
   }
   tree.set_switches(start->switches);
+}
+
+// The core acts on a configuration when it is appended; here it becomes part of the state.
+void Replica::State::apply_configuration(const raft::Entry& entry) {
+  Result<raft::Configuration> decoded = wire::decode_configuration(entry.command.view());
+  ensure(decoded.has_value(), "a configuration in the log is of this program's making (R-121)");
+  configuration = std::move(*decoded);
+  configuration_entry = raft::LogId{.term = entry.term, .index = entry.index};
 }
 
 void Replica::State::apply_command(const raft::Entry& entry) {

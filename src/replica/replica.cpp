@@ -44,6 +44,8 @@ Replica::State::State(ReplicaConfig the_config, Restored restored, Prng the_prng
       cluster_high(restored.cluster_high),
       cluster_low(restored.cluster_low),
       configuration(restored.log.configuration),
+      configuration_entry(restored.log.configuration_entry),
+      feature_level(restored.feature_level),
       tree(std::move(restored.tree)),
       streams(std::move(restored.streams)),
       prng(the_prng),
@@ -333,8 +335,9 @@ wire::SnapshotHeader Replica::begin_snapshot(std::function<void(const tree::Snap
                               .cluster_low = state.cluster_low,
                               .point = state.applied,
                               .zxid_base = state.zxid_base,
-                              .feature_level = state.config.term_start.feature_level,
+                              .feature_level = state.feature_level,
                               .configuration = state.configuration,
+                              .configuration_entry = state.configuration_entry,
                               .streams = state.streams.positions()};
 }
 

@@ -42,6 +42,7 @@ struct Restored {
   tree::Tree tree;
   Zxid zxid_base{};
   std::vector<wire::StreamPosition> streams;
+  std::uint32_t feature_level = wire::known_feature_level;  // Of the state.
   std::uint64_t cluster_high = 0;
   std::uint64_t cluster_low = 0;
 };

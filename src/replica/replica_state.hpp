@@ -55,6 +55,7 @@ struct Replica::State {
   // apply.cpp
   void apply_entry(const raft::Entry& entry);
   void apply_term_start(const raft::Entry& entry);
+  void apply_configuration(const raft::Entry& entry);
   void apply_command(const raft::Entry& entry);
   void execute(const wire::Command& command, const raft::Entry& entry, const Origin* origin);
   void execute_request(const wire::Command& command, const Origin* origin);
@@ -77,7 +78,10 @@ struct Replica::State {
   Zxid zxid_base{};
   std::uint64_t cluster_high = 0;
   std::uint64_t cluster_low = 0;
+  // As of the applied index, with the entry that it came from: what a snapshot keeps.
   raft::Configuration configuration;
+  raft::LogId configuration_entry;
+  std::uint32_t feature_level = 0;
   tree::Tree tree;
   StreamTable streams;
   Prng prng;

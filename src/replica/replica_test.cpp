@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "replica/testing/harness.hpp"
+#include "wire/configuration.hpp"
 
 namespace quorate::replica::testing {
 namespace {
@@ -154,6 +155,39 @@ TEST(Streams, positions_go_into_snapshots) {
   EXPECT_EQ(header.point.index, server.replica.applied());
   while (!server.replica.step_snapshot(100)) {
   }
+}
+
+TEST(Snapshots, keep_the_configuration_that_was_applied_and_the_entry_it_came_from) {
+  const raft::Configuration renamed{.members = {raft::Member{.id = Server::id, .address = "elsewhere:2888:3888;2181"}},
+                                    .removed = {{.id = NodeId{7}, .incarnation_high = 1, .incarnation_low = 2}}};
+  HandWritten log;
+  std::string bytes;
+  wire::encode_configuration(bytes, renamed);
+  log.add(raft::EntryKind::configuration, bytes);
+  Server server(log.options());
+  const wire::SnapshotHeader header = server.replica.begin_snapshot([](const tree::SnapshotItem&) {});
+  EXPECT_EQ(header.configuration, renamed);
+  EXPECT_EQ(header.configuration_entry, (raft::LogId{.term = Term{1}, .index = Index{2}}));
+  server.replica.abandon_snapshot();
+}
+
+TEST(Snapshots, keep_what_was_restored_while_no_entry_changes_it) {
+  ReplicaConfig config;
+  config.raft.self = Server::id;
+  config.stream = {.server = Server::id, .incarnation = 9, .start = 2};
+  Restored restored{.log = {.hard_state = {},
+                            .snapshot = {.term = Term{3}, .index = Index{10}},
+                            .configuration = {.members = {raft::Member{.id = Server::id}}},
+                            .configuration_entry = {.term = Term{2}, .index = Index{5}},
+                            .entries = {}},
+                    .tree = tree::Tree(1),
+                    .streams = {},
+                    .feature_level = 7};
+  Replica replica(config, std::move(restored), Prng(1));
+  const wire::SnapshotHeader header = replica.begin_snapshot([](const tree::SnapshotItem&) {});
+  EXPECT_EQ(header.configuration_entry, (raft::LogId{.term = Term{2}, .index = Index{5}}));
+  EXPECT_EQ(header.feature_level, 7U);
+  replica.abandon_snapshot();
 }
 
 // A run with a bit of everything.

@@ -5,10 +5,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,6 +21,7 @@
 #include "storage/recovery.hpp"
 #include "storage/wal.hpp"
 #include "wire/command.hpp"
+#include "wire/configuration.hpp"
 
 namespace quorate::server {
 namespace {
@@ -272,38 +277,66 @@ TEST(server, a_zookeepers_data_directory_is_not_taken_for_an_empty_one) {
   EXPECT_TRUE(Server::start(config, running.disk()).has_value());
 }
 
-// not even started on, so the process ends with a code that says so instead of in the middle of the log.
-TEST(server, data_of_a_newer_feature_level_is_refused_with_a_code_of_its_own) {
-  Running running;
-  running.stop();
+// Appends an entry to the log of a stopped server, as another version of it would.
+void append_entry(const Running& running, storage::Disk& disk, raft::EntryKind kind, const std::string& command) {
   const storage::Paths paths{.data = running.config().data_directory, .log = running.config().log_directory};
-  {
-    auto directory = storage::DataDirectory::open(running.disk(), paths, storage::Identity{.node = NodeId{1}});
-    ASSERT_TRUE(directory.has_value()) << directory.error().message;
-    const storage::SnapshotSink nothing{.reset = [] {},
-                                        .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }};
-    const auto recovery = storage::recover(*directory, nothing, {});
-    ASSERT_TRUE(recovery.has_value());
-    const raft::Entry& last = recovery->log.recovered.entries.back();
-    std::string start;
-    wire::encode_term_start(start, wire::TermStart{.leader = NodeId{1}, .feature_level = 99, .switches = {}});
-    const raft::Entry entry{.term = Term{raw(last.term) + 1},
-                            .index = Index{raw(last.index) + 1},
-                            .time = last.time,
-                            .kind = raft::EntryKind::noop,
-                            .command = Blob::copy(start)};
-    auto wal = storage::Wal::open(*directory, storage::WalConfig{.segment_bytes = 1U << 20}, recovery->log.position);
-    ASSERT_TRUE(wal.has_value());
-    (*wal)->stage(raft::HardState{.term = entry.term, .vote = NodeId{1}}, {&entry, 1}, last.index,
-                  raft::PersistToken{1});
-    auto flush = (*wal)->take_flush();
-    ASSERT_TRUE(flush.run().has_value());
-    (*wal)->finish(std::move(flush));
+  auto directory = storage::DataDirectory::open(disk, paths, storage::Identity{.node = NodeId{1}});
+  ASSERT_TRUE(directory.has_value()) << directory.error().message;
+  const storage::SnapshotSink nothing{.reset = [] {},
+                                      .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }};
+  const auto recovery = storage::recover(*directory, nothing, {});
+  ASSERT_TRUE(recovery.has_value());
+  const raft::Entry& last = recovery->log.recovered.entries.back();
+  const raft::Entry entry{.term = Term{raw(last.term) + 1},
+                          .index = Index{raw(last.index) + 1},
+                          .time = last.time,
+                          .kind = kind,
+                          .command = Blob::copy(command)};
+  ASSERT_TRUE(directory->begin_start(recovery->starts).has_value());
+  auto wal = storage::Wal::open(*directory, storage::WalConfig{.segment_bytes = 1U << 20}, recovery->log.position);
+  ASSERT_TRUE(wal.has_value());
+  (*wal)->stage(raft::HardState{.term = entry.term, .vote = NodeId{1}}, {&entry, 1}, last.index, raft::PersistToken{1});
+  auto flush = (*wal)->take_flush();
+  ASSERT_TRUE(flush.run().has_value());
+  (*wal)->finish(std::move(flush));
+}
+
+// Every file of the data directory with its content.
+std::map<std::string, std::string> files_below(const std::string& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(directory)) {
+    if (file.is_regular_file()) {
+      std::ifstream stream(file.path(), std::ios::binary);
+      files[file.path().string()] = std::string(std::istreambuf_iterator<char>(stream), {});
+    }
   }
-  const auto refused = Server::start(running.config(), running.disk());
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ExitCode::newer_format);
-  EXPECT_NE(refused.error().message.find("99"), std::string::npos) << refused.error().message;
+  return files;
+}
+
+// not even started on, so the process ends with a code that says so instead of in the middle of the log, and
+// the newer version finds its directory as it left it.
+TEST(server, data_of_a_newer_version_is_refused_with_a_code_of_its_own_and_left_alone) {
+  std::string feature_level;
+  wire::encode_term_start(feature_level, wire::TermStart{.leader = NodeId{1}, .feature_level = 99, .switches = {}});
+  std::string others;
+  wire::encode_configuration(others, raft::Configuration{.members = {{.id = NodeId{1}}, {.id = NodeId{2}}}});
+  const std::vector<std::tuple<raft::EntryKind, std::string, std::string>> newer = {
+      {raft::EntryKind::noop, feature_level, "99"},
+      {raft::EntryKind::command, std::string("\x2f\0", 2), "command version 2"},
+      {raft::EntryKind::configuration, "\x07", "version 7"},
+      {raft::EntryKind::configuration, others, "several servers"},
+  };
+  for (const auto& [kind, command, told] : newer) {
+    Running running;
+    running.stop();
+    append_entry(running, running.disk(), kind, command);
+    const auto before = files_below(running.config().data_directory);
+    const auto refused = Server::start(running.config(), running.disk());
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ExitCode::newer_format);
+    EXPECT_NE(refused.error().message.find(told), std::string::npos) << refused.error().message;
+    EXPECT_TRUE(files_below(running.config().data_directory) == before) << told;
+  }
 }
 
 // S-203, F-601: a client that never reads is closed at a bound; the others do not notice.

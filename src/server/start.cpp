@@ -17,7 +17,7 @@
 #include "storage/snapshots.hpp"
 #include "tree/memory_advice.hpp"
 #include "tree/tree.hpp"
-#include "wire/command.hpp"
+#include "wire/configuration.hpp"
 
 namespace quorate::server {
 
@@ -79,30 +79,37 @@ Started<std::unique_ptr<storage::DataDirectory>> open_directory(const Config& co
 void report_damage(const storage::Recovery& recovery) {
   for (const storage::Damage& damage : recovery.damage) {
     const std::string line = storage::describe(damage);
-    damage.stops_start ? log_error(line) : log_warning(line);
+    const bool is_loud = damage.stops_start || damage.kind == storage::Damage::Kind::bad_snapshot;
+    is_loud ? log_error(line) : log_warning(line);
   }
 }
 
-// what a newer version has written cannot be carried out here, whatever of it can be decoded.
-std::optional<Error> refuse_newer_data(const storage::Recovery& recovery) {
-  constexpr std::uint32_t known = wire::TermStart{}.feature_level;
-  std::uint32_t level = recovery.header ? recovery.header->feature_level : known;
+// This version serves alone: a membership of more than this server, now or in an entry to come, is a later version's
+//
+std::optional<Error> refuse_membership(const storage::Identity& identity, const storage::Recovery& recovery) {
+  const auto is_alone = [&identity](const raft::Configuration& configuration) {
+    return configuration.members.size() == 1 && configuration.outgoing.empty() &&
+           configuration.members.front().id == identity.node &&
+           configuration.members.front().role == raft::MemberRole::voter;
+  };
+  const auto error = [](const std::string& where) {
+    return Error{ErrorCode::unsupported,
+                 where +
+                     " names a cluster of several servers, which this version of quorate does not serve; a newer "
+                     "one wrote it"};
+  };
+  if (recovery.header && !recovery.header->configuration.members.empty() && !is_alone(recovery.header->configuration)) {
+    return error(recovery.snapshot->path);
+  }
   for (const raft::Entry& entry : recovery.log.recovered.entries) {
-    if (entry.kind == raft::EntryKind::noop) {
-      const Result<wire::TermStart> start = wire::decode_term_start(entry.command.view());
-      if (!start) {
-        return start.error();
+    if (entry.kind == raft::EntryKind::configuration) {
+      const Result<raft::Configuration> configuration = wire::decode_configuration(entry.command.view());
+      if (!configuration || !is_alone(*configuration)) {
+        return error(fmt::format("log entry {}", raw(entry.index)));
       }
-      level = std::max(level, start->feature_level);
     }
   }
-  if (level <= known) {
-    return std::nullopt;
-  }
-  return Error{
-      ErrorCode::unsupported,
-      fmt::format("the data was written by a newer Quorate (feature level {}, this one knows {}): start that one",
-                  level, known)};
+  return std::nullopt;
 }
 
 // Looks for a stop once in a few thousand items, of which there may be millions: a look is a system call. A file's
@@ -135,13 +142,12 @@ replica::Restored assemble(const storage::DataDirectory& directory, storage::Rec
   if (recovery.header) {
     restored.zxid_base = recovery.header->zxid_base;
     restored.streams = recovery.header->streams;
-    restored.log.configuration = recovery.header->configuration;
+    restored.feature_level = recovery.header->feature_level;
   }
   if (restored.log.configuration.members.empty()) {
     restored.log.configuration.members.push_back(raft::Member{.id = identity.node,
                                                               .incarnation_high = identity.incarnation_high,
-                                                              .incarnation_low = identity.incarnation_low,
-                                                              .voter = true});
+                                                              .incarnation_low = identity.incarnation_low});
   }
   return restored;
 }
@@ -192,8 +198,12 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals
                                     "restore a backup, or see what would be lost with: quorate verify {}",
                                     config.data_directory, config.data_directory)});
   }
-  if (const std::optional<Error> newer = refuse_newer_data(*recovery)) {
+  if (const std::optional<Error> newer = refuse_membership((*directory)->identity(), *recovery)) {
     return failed(*newer);
+  }
+  // The first write: what is here is known to be this version's to continue.
+  if (const Result<void> begun = (*directory)->begin_start(recovery->starts); !begun) {
+    return failed(begun.error());
   }
   if (!recovery->header) {
     tree = tree::Tree(0);  // The log's first entry brings the secret.

@@ -44,6 +44,9 @@ class Disk::OpenFile final : public storage::File {
     if (offset >= bytes->cache.size()) {
       return std::size_t{0};
     }
+    if (offset + into.size() > bytes->unreadable_from) {
+      return failure(ErrorCode::io, "a sector cannot be read");
+    }
     return bytes->cache.copy(into.data(), into.size(), offset);
   }
   Result<void> write(std::uint64_t offset, ByteView from) override {
@@ -419,6 +422,10 @@ std::uint64_t Disk::used_bytes() const {
     used += contents_.at(content).cache.size();
   }
   return used;
+}
+
+void Disk::fail_reads(const std::string& path, std::uint64_t offset) {
+  contents_.at(names_.at(path)).unreadable_from = offset;
 }
 
 void Disk::corrupt(const std::string& path, std::uint64_t offset, std::uint8_t mask) {

@@ -36,6 +36,8 @@ class Disk final : public storage::Disk {
   void crash_at(std::uint64_t operation, bool takes_effect);
   // The n-th operation from now fails once. A failed sync leaves its pages clean but not on disk.
   void fail_at(std::uint64_t operation, ErrorCode code);
+  // From now on reads of this file that reach `offset` fail: a bad sector (F-304). The file exists.
+  void fail_reads(const std::string& path, std::uint64_t offset);
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   [[nodiscard]] std::uint64_t operations() const { return operations_; }
   [[nodiscard]] bool has_crashed() const { return crashed_; }
@@ -65,6 +67,7 @@ class Disk final : public storage::Disk {
     std::string cache;
     std::string durable;
     std::set<std::uint64_t> dirty;  // Sectors.
+    std::uint64_t unreadable_from = UINT64_MAX;
   };
   // A change of names that is not durable yet. `to` appears with `content`, `from` goes; either may be empty.
   struct NameChange {

@@ -82,6 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!first || !first->may_start()) {
     return 0;
   }
+  ensure(directory->begin_start(first->starts).has_value(), "the simulated disk has space");
   auto wal = storage::Wal::open(*directory, storage::WalConfig{.segment_bytes = 1U << 16}, first->log.position);
   ensure(wal.has_value(), "the simulated disk has space");
   const auto second = storage::recover_everything(*directory, {});

@@ -394,7 +394,8 @@ TEST(StorageDamage, another_servers_segment_is_refused) {  // F-305, R-120
     storage::Identity identity = test_identity;
     identity.incarnation_high = 77;
     auto directory = storage::DataDirectory::open(other, test_paths, identity);
-    ASSERT_TRUE(directory && storage::Wal::open(*directory, large_segments, storage::Wal::Position{}));
+    ASSERT_TRUE(directory && directory->begin_start(0) &&
+                storage::Wal::open(*directory, large_segments, storage::Wal::Position{}));
   }
   other.restart();
   sample.disk.overwrite(first_segment, 0, other.contents(first_segment));

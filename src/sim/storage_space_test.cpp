@@ -305,7 +305,11 @@ TEST(StorageSpace, a_failed_sync_is_final_and_its_tail_counts_only_when_written_
 Result<storage::DataDirectory> open(Disk& disk, NodeId node = NodeId{1}) {
   storage::Identity identity = test_identity;
   identity.node = node;
-  return storage::DataDirectory::open(disk, test_paths, identity);
+  auto directory = storage::DataDirectory::open(disk, test_paths, identity);
+  if (directory) {
+    EXPECT_TRUE(directory->begin_start(0));
+  }
+  return directory;
 }
 
 TEST(StorageIdentity, a_directory_is_founded_once) {
@@ -444,7 +448,7 @@ TEST(StorageSegments, later_entries_replace_a_tail) {  // R-109
                            .index = Index{index},
                            .time = WallTime{1},
                            .kind = raft::EntryKind::command,
-                           .command = Blob::copy(std::string(5000, static_cast<char>('0' + term)))});
+                           .command = Blob::copy(encode_request(1, std::string(5000, static_cast<char>('0' + term))))});
       }
       (*wal)->stage(raft::HardState{.term = Term{term}, .vote = NodeId{1}}, entries, Index{}, raft::PersistToken{term});
       auto job = (*wal)->take_flush();

@@ -117,9 +117,6 @@ Result<DataDirectory> DataDirectory::open(Disk& disk, Paths paths, const Identit
                                "myid, two servers never share a directory (R-120)",
                                directory->paths_.data, raw(directory->identity().node), raw(fresh.node)));
   }
-  if (ready = directory->begin_start(); !ready) {
-    return std::unexpected(ready.error());
-  }
   return directory;
 }
 
@@ -142,16 +139,17 @@ Result<DataDirectory> DataDirectory::inspect(Disk& disk, Paths paths) {
   return directory;
 }
 
+Result<std::vector<std::string>> DataDirectory::names_in(const std::string& directory) const {
+  const auto present = disk_->exists(directory);
+  if (!present) {
+    return std::unexpected(present.error());
+  }
+  return *present ? disk_->list(directory) : std::vector<std::string>{};
+}
+
 Result<bool> DataDirectory::holds_data() {
   for (const std::string& directory : {log_directory(), snapshot_directory()}) {
-    const auto present = disk_->exists(directory);
-    if (!present) {
-      return std::unexpected(present.error());
-    }
-    if (!*present) {
-      continue;
-    }
-    const auto names = disk_->list(directory);
+    const auto names = names_in(directory);
     if (!names) {
       return std::unexpected(names.error());
     }
@@ -170,7 +168,8 @@ Result<void> DataDirectory::found(const Identity& fresh) {
   if (*occupied) {
     return failure(ErrorCode::corrupt,
                    fmt::format("{} holds a log or snapshots but no file \"identity\": this is a damaged directory, not "
-                               "a new one (R-119); restore \"identity\" from a backup, or move the directory away",
+                               "a new one (R-119); restore the whole directory as it was at one moment from a backup, "
+                               "or move it away",
                                paths_.data));
   }
   ensure(raw(fresh.node) != 0, "a new directory is given a server id");
@@ -235,7 +234,9 @@ Result<void> DataDirectory::load() {
   if (!newest) {
     return failure(ErrorCode::corrupt,
                    fmt::format("{} is damaged: neither of its two copies checks, so it is unknown whose data this is; "
-                               "restore the file from a backup, or rejoin as a new server",
+                               "restore the whole directory as it was at one moment from a backup, or move it away and "
+                               "begin as a new server: a file \"identity\" alone, of another moment or another server, "
+                               "does not belong to this log",
                                identity_path()));
   }
   slot_ = *newest;
@@ -244,13 +245,14 @@ Result<void> DataDirectory::load() {
   return {};
 }
 
-Result<void> DataDirectory::begin_start() {
+Result<void> DataDirectory::begin_start(std::uint64_t starts_seen) {
   if (auto cleaned = remove_leftovers(); !cleaned) {
     return cleaned;
   }
   // If a slot was lost, the newest one may be the one that is gone, with a start counter one higher than what we read.
   // No start counter is ever used twice, so that one is skipped.
-  slot_.identity.starts += slot_lost_ ? 2 : 1;
+  slot_.identity.starts = std::max(slot_.identity.starts + (slot_lost_ ? 2 : 1), starts_seen + 1);
+  has_begun_start_ = true;
   return write_slot();
 }
 

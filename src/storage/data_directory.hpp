@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -37,15 +38,20 @@ struct Paths {
 // and stays where it is meanwhile.
 class DataDirectory {
  public:
-  // Locks, reads or founds the identity, raises the start counter. `fresh` supplies what a new directory is given; its
-  // `starts` is ignored. Refuses a directory of another node id, a newer format, and one that holds
-  // data without an identity. What an interrupted write left behind under a temporary name is removed.
+  // Locks, reads or founds the identity. `fresh` supplies what a new directory is given; its `starts` is ignored.
+  // Refuses a directory of another node id, a newer format, and one that holds data without an identity
+  // . Of an existing directory nothing changes but the lock file: what it holds may turn out to be a newer
+  // version's.
   static Result<DataDirectory> open(Disk& disk, Paths paths, const Identity& fresh);
 
-  // The same for an existing directory of whatever node id, for the tools: changes nothing but the lock file. Before
-  // anything else is written, begin_start() makes it a start like any other.
+  // The same for an existing directory of whatever node id, for the tools.
   static Result<DataDirectory> inspect(Disk& disk, Paths paths);
-  Result<void> begin_start();
+
+  // Before anything else is written: removes what an interrupted write left behind under a temporary name, and raises
+  // the start counter, durably. `starts_seen` is the highest one that log and snapshots show
+  // (Recovery::starts): above that of an identity that was restored from an older copy.
+  Result<void> begin_start(std::uint64_t starts_seen);
+  [[nodiscard]] bool has_begun_start() const { return has_begun_start_; }
 
   [[nodiscard]] const Identity& identity() const { return slot_.identity; }
   [[nodiscard]] const Paths& paths() const { return paths_; }
@@ -57,6 +63,8 @@ class DataDirectory {
   // The newest segment that was ever durable here; 0: the log was never begun. A log that ends earlier has lost its
   // end, one that is absent although it was begun is not "new" (R-119, K-104).
   [[nodiscard]] std::uint64_t newest_segment() const { return slot_.newest_segment; }
+  // The names in one of its directories, sorted; none if it is not there (a crash while founding may lose its name).
+  [[nodiscard]] Result<std::vector<std::string>> names_in(const std::string& directory) const;
   // Durable when it returns. Called by whoever makes the segment, one thread at a time.
   Result<void> record_newest_segment(std::uint64_t sequence);
 
@@ -86,6 +94,7 @@ class DataDirectory {
   std::unique_ptr<File> log_lock_;  // Of a separate dataLogDir.
   std::unique_ptr<File> identity_file_;
   bool is_new_ = false;
+  bool has_begun_start_ = false;
 };
 
 }  // namespace quorate::storage

@@ -11,7 +11,7 @@ namespace quorate::storage {
 
 namespace {
 
-Index last_index_in(const Blob& payload) {
+void look_into(const Blob& payload, Evidence& evidence) {
   std::vector<raft::Entry> entries;
   std::size_t at = 0;
   while (at < payload.size()) {
@@ -21,7 +21,10 @@ Index last_index_in(const Blob& payload) {
     }
     at += *length;
   }
-  return entries.empty() ? Index{} : entries.back().index;
+  for (const raft::Entry& entry : entries) {
+    evidence.last_index = std::max(evidence.last_index, entry.index);
+    evidence.term = std::max(evidence.term, entry.term);
+  }
 }
 
 }  // namespace
@@ -51,7 +54,8 @@ Evidence search(ByteView segment, std::uint64_t from, std::uint64_t generation) 
     ++evidence.records;
     evidence.synced_through = std::max(evidence.synced_through, record->header.synced_through);
     evidence.commit_hint = std::max(evidence.commit_hint, record->header.commit_hint);
-    evidence.last_index = std::max(evidence.last_index, last_index_in(Blob::copy(record->payload)));
+    evidence.term = std::max(evidence.term, record->header.hard_state.value_or(raft::HardState{}).term);
+    look_into(Blob::copy(record->payload), evidence);
     offset += record->bytes - wire::log_block_bytes;
   }
   return evidence;

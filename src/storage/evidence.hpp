@@ -15,6 +15,7 @@ struct Evidence {
   std::uint64_t synced_through = 0;
   Index commit_hint{};
   Index last_index{};
+  Term term{};         // The highest one that any of them was written in or holds.
   bool judged = true;  // False: too many claims to check; hostile or very badly damaged.
 };
 

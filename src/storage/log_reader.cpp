@@ -1,103 +1,48 @@
-#include "storage/log_reader.hpp"
-
 #include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
 #include "storage/evidence.hpp"
+#include "storage/log_reading.hpp"
 #include "wire/batch.hpp"
+#include "wire/entry_check.hpp"
 #include "wire/log_format.hpp"
+#include "wire/packing.hpp"
 
 namespace quorate::storage {
 namespace {
 
-struct SegmentFile {
-  std::uint64_t sequence = 0;
-  std::string path;
-  std::uint64_t bytes = 0;
-  std::optional<wire::SegmentHeader> header;
-  std::string fault;  // Why there is no header.
-};
+// Read in parts, so that an error says where.
+constexpr std::size_t read_bytes = 1U << 20;
 
-constexpr std::string_view advice =
-    "do not edit or delete files; run `quorate verify` on the directory to see all of it, then restore a backup, let "
-    "the "
-    "other servers heal this one, or, without peers, cut the log here with `quorate repair`";
-
-Result<std::string> read_part(File& file, std::uint64_t offset, std::size_t bytes) {
+// The first `bytes` of the file, or all that there are.
+Result<std::string> read_start(File& file, const std::string& path, std::size_t bytes) {
   std::string into;
-  Result<std::size_t> got = std::size_t{0};
+  std::optional<Error> error;
   // libstdc++ 12 hands the callback the grown capacity, not the size that was asked for.
   into.resize_and_overwrite(bytes, [&](char* data, std::size_t /*size*/) {
-    got = file.read(offset, std::span{data, bytes});
-    return got ? *got : std::size_t{0};
+    std::size_t done = 0;
+    while (done < bytes) {
+      const auto got = file.read(done, std::span{data + done, std::min(read_bytes, bytes - done)});
+      if (!got) {
+        error = Error{got.error().code, fmt::format("{} cannot be read at offset {}: {}; {}", path, done,
+                                                    got.error().message, log_advice)};
+        break;
+      }
+      if (*got == 0) {
+        break;
+      }
+      done += *got;
+    }
+    return done;
   });
-  if (!got) {
-    return std::unexpected(got.error());
+  if (error) {
+    return std::unexpected(*std::move(error));
   }
   return into;
 }
 
-class LogReader {
- public:
-  LogReader(DataDirectory& directory, raft::LogId snapshot) : directory_(directory), snapshot_(snapshot) {}
-
-  Result<LogContents> read(bool everything);
-
- private:
-  // A record that no later one proves durable.
-  struct Unproven {
-    std::uint64_t position = 0;
-    std::uint64_t offset = 0;
-    std::uint64_t chain_before = 0;
-    Index last_before{};
-    std::string payload;
-  };
-
-  Result<void> find_segments();
-  Result<SegmentFile> open_segment(std::uint64_t sequence);
-  [[nodiscard]] std::optional<std::size_t> choose_start() const;
-  [[nodiscard]] std::size_t end_of_run(std::size_t start) const;
-  Result<void> read_run(std::size_t start, std::size_t stop, std::size_t end);
-  [[nodiscard]] std::string fault_of(std::size_t at, std::size_t start) const;
-  Result<void> read_segment(std::size_t at, std::size_t end);
-  Result<std::string> take_record(const wire::DecodedRecord& record, std::uint64_t position);
-  std::string take_entries(std::vector<raft::Entry>& batch);
-  void judge(const SegmentFile& file, std::uint64_t offset, ByteView segment, bool newest);
-  void judge_end(std::size_t end);
-  void judge_absence();
-  Result<void> read_older(std::size_t start);
-  Result<void> look_behind();
-  void continue_here(std::size_t newest);
-  void continue_after_snapshot();
-  void cut_off_from(std::size_t first);
-  void report(Damage damage);
-
-  DataDirectory& directory_;
-  raft::LogId snapshot_;
-  LogContents contents_;
-  std::vector<SegmentFile> files_;
-  bool stops_start_ = true;
-
-  // Where reading stands.
-  std::uint64_t chain_ = 0;
-  std::uint64_t synced_through_ = 0;
-  std::uint64_t offset_ = 0;
-  Index last_{};
-  Term last_term_{};
-  Index hint_{};
-  raft::HardState hard_state_;
-  std::vector<Unproven> unproven_;
-  bool stopped_ = false;  // By damage.
-};
-
-void LogReader::report(Damage damage) {
-  damage.stops_start = damage.stops_start && stops_start_;
-  if (damage.stops_start) {
-    damage.explanation += fmt::format("; {}", advice);
-  }
-  contents_.damage.push_back(std::move(damage));
-}
+}  // namespace
 
 Result<SegmentFile> LogReader::open_segment(std::uint64_t sequence) {
   SegmentFile found{
@@ -111,7 +56,7 @@ Result<SegmentFile> LogReader::open_segment(std::uint64_t sequence) {
     return std::unexpected(bytes.error());
   }
   found.bytes = *bytes;
-  const auto block = read_part(**file, 0, wire::log_block_bytes);
+  const auto block = read_start(**file, found.path, wire::log_block_bytes);
   if (!block) {
     return std::unexpected(block.error());
   }
@@ -132,12 +77,13 @@ Result<SegmentFile> LogReader::open_segment(std::uint64_t sequence) {
     found.fault = "its header makes no sense";
   } else {
     found.header = *header;
+    contents_.starts = std::max(contents_.starts, header->starts);
   }
   return found;
 }
 
 Result<void> LogReader::find_segments() {
-  const auto names = directory_.disk().list(directory_.log_directory());
+  const auto names = directory_.names_in(directory_.log_directory());
   if (!names) {
     return std::unexpected(names.error());
   }
@@ -179,20 +125,71 @@ void LogReader::cut_off_from(std::size_t first) {
   }
 }
 
-// Adds a batch; empty, or what is wrong with it.
-std::string LogReader::take_entries(std::vector<raft::Entry>& batch) {
-  const raft::Entry& first = batch.front();
+// The time of the entry before `index`, as far as it was kept: no later entry has an older one.
+WallTime LogReader::time_before(Index index) const {
+  if (index == next(last_)) {
+    return last_time_;
+  }
+  const auto& entries = contents_.recovered.entries;
+  if (entries.empty() || index <= entries.front().index || raw(index) - raw(entries.front().index) > entries.size()) {
+    return WallTime{};
+  }
+  return entries[raw(index) - raw(entries.front().index) - 1].time;
+}
+
+// What a batch that checks cannot be; empty: nothing is wrong with it.
+std::string LogReader::fault_of_batch(const raft::Entry& first) const {
   if (first.index > next(last_)) {
     return fmt::format("it continues with entry {} where {} is due", raw(first.index), raw(last_) + 1);
   }
   if (first.index <= hint_) {
     return fmt::format("it replaces entry {}, which was committed", raw(first.index));
   }
-  if (first.index <= snapshot_.index && first.index <= last_) {
-    return fmt::format("it replaces entry {}, which is in the snapshot", raw(first.index));
-  }
   if (first.term < last_term_) {
     return fmt::format("its term {} is older than the term {} before it", raw(first.term), raw(last_term_));
+  }
+  if (first.index > snapshot_.index && first.term < snapshot_.term) {
+    return fmt::format("its term {} is older than the snapshot's {}", raw(first.term), raw(snapshot_.term));
+  }
+  const WallTime before =
+      std::max(time_before(first.index), first.index > snapshot_.index ? snapshot_time_ : WallTime{});
+  if (first.time < before) {
+    return fmt::format("its time {} is before the time {} of what precedes it", raw(first.time), raw(before));
+  }
+  return {};
+}
+
+// What an entry behind the snapshot says beside what it does; an error if this binary cannot carry it out.
+Result<void> LogReader::note(const raft::Entry& entry) {
+  const auto facts = wire::check_entry(entry, identities_);
+  if (!facts) {
+    return failure(facts.error().code, fmt::format("entry {}: {}", raw(entry.index), facts.error().message));
+  }
+  const Identity& identity = directory_.identity();
+  contents_.feature_level = std::max(contents_.feature_level, facts->feature_level);
+  if (facts->stream && facts->stream->server == identity.node &&
+      facts->stream->incarnation == identity.incarnation_high) {
+    contents_.starts = std::max(contents_.starts, facts->stream->start);
+  }
+  return {};
+}
+
+// Adds a batch; empty, or what is wrong with it.
+Result<std::string> LogReader::take_entries(std::vector<raft::Entry>& batch) {
+  const raft::Entry& first = batch.front();
+  if (std::string fault = fault_of_batch(first); !fault.empty()) {
+    return fault;
+  }
+  for (const raft::Entry& entry : batch) {
+    if (entry.index <= snapshot_.index) {
+      continue;
+    }
+    if (const auto noted = note(entry); !noted) {
+      if (noted.error().code == ErrorCode::unsupported) {
+        return std::unexpected(noted.error());
+      }
+      return noted.error().message;
+    }
   }
   auto& entries = contents_.recovered.entries;
   while (!entries.empty() && entries.back().index >= first.index) {
@@ -200,19 +197,34 @@ std::string LogReader::take_entries(std::vector<raft::Entry>& batch) {
   }
   last_ = batch.back().index;
   last_term_ = first.term;
+  last_time_ = first.time;
   contents_.last_seen = std::max(contents_.last_seen, last_);
   for (raft::Entry& entry : batch) {
     if (entry.index > snapshot_.index) {
       entries.push_back(std::move(entry));
     }
   }
-  return {};
+  return std::string{};
+}
+
+// The entry that the log holds in the end at the snapshot's index is the one that the snapshot ends with.
+void LogReader::compare_with_snapshot(const SegmentFile& segment, const raft::Entry& first, const raft::Entry& last) {
+  if (first.index > snapshot_.index) {
+    return;
+  }
+  stranger_.reset();  // It may have been replaced before it was committed.
+  if (last.index >= snapshot_.index && first.term != snapshot_.term) {
+    stranger_ = Stranger{segment.path, offset_, first.term};
+  }
 }
 
 // Adds a record that checks; empty, or what is wrong with what it says.
-Result<std::string> LogReader::take_record(const wire::DecodedRecord& record, std::uint64_t position) {
+Result<std::string> LogReader::take_record(const SegmentFile& segment, const wire::DecodedRecord& record) {
   const wire::RecordHeader& header = record.header;
-  if (header.synced_through >= position) {
+  if (record.has_unknown_flags) {
+    return wire::newer_than_known("log record", "a flag");
+  }
+  if (header.synced_through >= log_position(segment.sequence, offset_)) {
     return "it vouches for records behind it";
   }
   if (header.hard_state) {
@@ -235,8 +247,9 @@ Result<std::string> LogReader::take_record(const wire::DecodedRecord& record, st
       }
       return length.error().message;
     }
-    if (std::string fault = take_entries(batch); !fault.empty()) {
-      return fault;
+    compare_with_snapshot(segment, batch.front(), batch.back());
+    if (auto taken = take_entries(batch); !taken || !taken->empty()) {
+      return taken;
     }
     at += *length;
   }
@@ -248,55 +261,13 @@ Result<std::string> LogReader::take_record(const wire::DecodedRecord& record, st
   return std::string{};
 }
 
-// A bad record stands at `offset`: torn, or damage?
-void LogReader::judge(const SegmentFile& file, std::uint64_t offset, ByteView segment, bool newest) {
-  const std::uint64_t generation = file.header->generation;
-  const ByteView rest = segment.substr(std::min<std::uint64_t>(offset, segment.size()));
-  const Evidence evidence = search(segment, offset + wire::log_block_bytes, generation);
-  contents_.last_seen = std::max(contents_.last_seen, evidence.last_index);
-  const Index hint = std::max(hint_, evidence.commit_hint);
-  Damage damage{.kind = Damage::Kind::corrupt_record,
-                .stops_start = true,
-                .file = file.path,
-                .offset = offset,
-                .index = next(last_),
-                .explanation = {}};
-  const auto claim = wire::peek_record(rest, generation);
-  const bool was_begun =
-      evidence.records > 0 || (claim && (claim->chain == chain_ || claim->position == offset)) || !evidence.judged;
-  if (newest && !was_begun) {
-    return;  // The log just ends here; whether it may is for judge_end().
-  }
-  if (!newest) {
-    damage.explanation = "a record in the middle of the log does not check, and later segments continue it";
-  } else if (!evidence.judged) {
-    damage.explanation = "what follows the last good record is neither empty nor a record";
-  } else if (evidence.synced_through >= log_position(file.sequence, offset)) {
-    damage.explanation = "a record does not check although a later one proves that it was safely on disk";
-  } else if (hint > last_) {
-    damage.explanation = fmt::format("a record does not check although entries up to {} were committed", raw(hint));
-  } else if (snapshot_.index > last_) {
-    damage.explanation =
-        fmt::format("a record does not check although a snapshot holds entries up to {}", raw(snapshot_.index));
-  } else {
-    damage.kind = Damage::Kind::torn_tail;
-    damage.stops_start = false;
-    damage.explanation =
-        "a write that was never acknowledged was cut short by a crash; it is left out, nothing is lost";
-    contents_.damage.push_back(std::move(damage));
-    return;
-  }
-  stopped_ = true;
-  report(std::move(damage));
-}
-
 Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
   const SegmentFile& segment = files_[at];
   auto file = directory_.disk().open(segment.path, Disk::Open::existing);
   if (!file) {
     return std::unexpected(file.error());
   }
-  const auto bytes = read_part(**file, 0, segment.bytes);
+  const auto bytes = read_start(**file, segment.path, segment.bytes);
   if (!bytes) {
     return std::unexpected(bytes.error());
   }
@@ -319,9 +290,10 @@ Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
     }
     const std::uint64_t position = log_position(segment.sequence, offset_);
     const Index last_before = last_;
-    const auto fault = take_record(*record, position);
+    const auto fault = take_record(segment, *record);
     if (!fault) {
-      return std::unexpected(fault.error());
+      return failure(fault.error().code,
+                     fmt::format("{} at offset {}: {}", segment.path, offset_, fault.error().message));
     }
     if (!fault->empty()) {
       stopped_ = true;
@@ -354,6 +326,7 @@ Result<void> LogReader::read_run(std::size_t start, std::size_t stop, std::size_
   chain_ = first.chain;
   last_ = previous(first.first_index);
   last_term_ = Term{};
+  last_time_ = WallTime{};
   hint_ = Index{};
   hard_state_ = first.hard_state;
   synced_through_ = 0;
@@ -390,106 +363,6 @@ Result<void> LogReader::read_run(std::size_t start, std::size_t stop, std::size_
   return {};
 }
 
-// The log goes on behind what was read, in a segment after `newest`.
-void LogReader::continue_here(std::size_t newest) {
-  Wal::Position& position = contents_.position;
-  position = Wal::Position{};
-  position.sequence = files_[newest].sequence;
-  position.chain = chain_;
-  position.synced_through = synced_through_;
-  position.first_index = next(last_);
-  position.keep_bytes = offset_;
-  if (!unproven_.empty()) {
-    const Unproven& oldest = unproven_.front();
-    position.chain = oldest.chain_before;
-    position.first_index = next(oldest.last_before);
-    position.keep_bytes = oldest.offset;
-    for (Unproven& record : unproven_) {
-      if (!record.payload.empty()) {
-        position.tail.push_back(std::move(record.payload));
-      }
-    }
-  }
-  position.replace_newest = position.keep_bytes <= wire::log_block_bytes;
-  position.last_index = last_;
-  for (std::size_t i = 0; i <= newest; ++i) {
-    if (files_[i].header && !(position.replace_newest && i == newest)) {
-      position.segments.push_back(Segment{files_[i].sequence, files_[i].header->first_index, files_[i].bytes});
-    }
-  }
-}
-
-// Nothing of the log can be used: it begins anew behind the snapshot. Only repair acts on it.
-void LogReader::continue_after_snapshot() {
-  contents_.recovered.entries.clear();
-  contents_.cut_off.clear();
-  cut_off_from(0);
-  Wal::Position position;
-  position.sequence = directory_.newest_segment();
-  for (const SegmentFile& file : files_) {
-    position.sequence = std::max(position.sequence, file.sequence);
-  }
-  position.first_index = next(snapshot_.index);
-  position.last_index = snapshot_.index;
-  contents_.position = std::move(position);
-  last_ = snapshot_.index;
-}
-
-void LogReader::judge_end(std::size_t end) {
-  const SegmentFile& newest = files_[end - 1];
-  if (end < files_.size()) {
-    report(Damage{.kind = Damage::Kind::missing_segment,
-                  .stops_start = true,
-                  .file = segment_path(directory_, newest.sequence + 1),
-                  .offset = 0,
-                  .index = next(last_),
-                  .explanation = fmt::format("the file is not there, although {} is", files_[end].path)});
-  } else if (newest.sequence < directory_.newest_segment()) {
-    report(Damage{.kind = Damage::Kind::missing_segment,
-                  .stops_start = true,
-                  .file = segment_path(directory_, newest.sequence + 1),
-                  .offset = 0,
-                  .index = next(last_),
-                  .explanation = "the file is not there, although it was once safely on disk; the log's end is lost"});
-  } else if (hint_ > last_) {
-    report(Damage{
-        .kind = Damage::Kind::beyond_log,
-        .stops_start = true,
-        .file = newest.path,
-        .offset = offset_,
-        .index = next(last_),
-        .explanation = fmt::format("entries up to {} were committed, the log ends at {}", raw(hint_), raw(last_))});
-  } else if (snapshot_.index > last_) {
-    report(Damage{.kind = Damage::Kind::gap,
-                  .stops_start = true,
-                  .file = newest.path,
-                  .offset = offset_,
-                  .index = next(last_),
-                  .explanation = fmt::format("the log ends at entry {}, before the snapshot's {}", raw(last_),
-                                             raw(snapshot_.index))});
-  }
-}
-
-// No segment leads to the first entry that is needed.
-void LogReader::judge_absence() {
-  const Index due = next(snapshot_.index);
-  if (!files_.empty()) {
-    report(Damage{.kind = Damage::Kind::gap,
-                  .stops_start = true,
-                  .file = files_.front().path,
-                  .offset = 0,
-                  .index = due,
-                  .explanation = fmt::format("neither a snapshot nor the log holds entry {}", raw(due))});
-  } else if (directory_.newest_segment() != 0) {
-    report(Damage{.kind = Damage::Kind::missing_segment,
-                  .stops_start = true,
-                  .file = segment_path(directory_, directory_.newest_segment()),
-                  .offset = 0,
-                  .index = due,
-                  .explanation = "the log's files are not there, although it was begun"});
-  }
-}
-
 // What lies before `start` is read for its own sake: what is wrong there costs nothing now.
 Result<void> LogReader::read_older(std::size_t start) {
   std::size_t older = 0;
@@ -524,12 +397,13 @@ Result<void> LogReader::look_behind() {
     if (!file) {
       return std::unexpected(file.error());
     }
-    const auto bytes = read_part(**file, 0, segment.bytes);
+    const auto bytes = read_start(**file, segment.path, segment.bytes);
     if (!bytes) {
       return std::unexpected(bytes.error());
     }
     const Evidence evidence = search(*bytes, wire::log_block_bytes, segment.header->generation);
     contents_.last_seen = std::max(contents_.last_seen, evidence.last_index);
+    term_behind_ = std::max(term_behind_, evidence.term);
   }
   return {};
 }
@@ -555,7 +429,10 @@ Result<LogContents> LogReader::read(bool everything) {
     if (!stopped_) {
       judge_end(end);
     }
-    if (snapshot_.index > last_) {
+    if (stranger_) {
+      judge_stranger();
+    }
+    if (snapshot_.index > last_ || stranger_) {
       continue_after_snapshot();
     }
   }
@@ -563,7 +440,8 @@ Result<LogContents> LogReader::read(bool everything) {
     return std::unexpected(seen.error());
   }
   raft::Recovered& recovered = contents_.recovered;
-  const Term newest_term = std::max(last_term_, snapshot_.term);
+  const bool is_damaged = std::ranges::any_of(contents_.damage, &Damage::stops_start);
+  const Term newest_term = std::max({last_term_, snapshot_.term, is_damaged ? term_behind_ : Term{}});
   if (hard_state_.term < newest_term) {
     hard_state_ = raft::HardState{.term = newest_term, .vote = NodeId{}};
   }
@@ -575,9 +453,7 @@ Result<LogContents> LogReader::read(bool everything) {
   return std::move(contents_);
 }
 
-}  // namespace
-
-Result<LogContents> read_log(DataDirectory& directory, raft::LogId snapshot, bool everything) {
+Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, bool everything) {
   return LogReader{directory, snapshot}.read(everything);
 }
 

@@ -7,7 +7,12 @@
 
 namespace quorate::storage {
 
-// `snapshot` is where the state that was restored stands; zero: none.
-Result<LogContents> read_log(DataDirectory& directory, raft::LogId snapshot, bool everything);
+// Where the state that was restored stands; zero: none was.
+struct SnapshotPoint {
+  raft::LogId id;
+  WallTime time{};  // The log's time there: no later entry has an older one.
+};
+
+Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, bool everything);
 
 }  // namespace quorate::storage

@@ -11,6 +11,8 @@
 
 #include "storage/recovery.hpp"
 #include "storage/wal.hpp"
+#include "wire/command.hpp"
+#include "wire/opcodes.hpp"
 
 namespace quorate::storage {
 namespace {
@@ -39,7 +41,14 @@ class PosixDiskTest : public testing::Test {
   PosixDisk disk_;
 };
 
-raft::Entry entry(std::uint64_t term, std::uint64_t index, std::string_view command) {
+raft::Entry entry(std::uint64_t term, std::uint64_t index, std::string_view request) {
+  std::string command;
+  wire::encode_command(command, wire::Command{.kind = wire::CommandKind::client_request,
+                                              .stream = {},
+                                              .number = index,
+                                              .credentials = {},
+                                              .opcode = wire::Opcode::create,
+                                              .request = request});
   return {.term = Term{term},
           .index = Index{index},
           .time = WallTime{1},
@@ -116,10 +125,11 @@ TEST_F(PosixDiskTest, what_was_flushed_is_there_at_the_next_start) {
   for (std::uint64_t start = 1; start <= 3; ++start) {
     auto directory = open_directory();
     ASSERT_TRUE(directory) << directory.error().message;
-    EXPECT_EQ(directory->identity().starts, start);
     EXPECT_EQ(directory->is_new(), start == 1);
     auto recovery = recover(*directory, no_items(), {});
     ASSERT_TRUE(recovery) << recovery.error().message;
+    ASSERT_TRUE(directory->begin_start(recovery->starts));
+    EXPECT_EQ(directory->identity().starts, start);
     ASSERT_TRUE(recovery->may_start()) << describe(recovery->damage.front());
     EXPECT_TRUE(recovery->damage.empty());
     ASSERT_EQ(recovery->log.recovered.entries.size(), start - 1);
@@ -144,7 +154,8 @@ TEST_F(PosixDiskTest, what_an_interrupted_write_left_is_removed) {
   ASSERT_TRUE(open_directory());
   std::ofstream(path("data/snapshots/00000000000000000001.snapshot.tmp")) << "half";
   std::ofstream(path("data/log/spare-1-1.tmp")) << "half";
-  ASSERT_TRUE(open_directory());
+  auto directory = open_directory();
+  ASSERT_TRUE(directory && directory->begin_start(0));
   EXPECT_TRUE(disk_.list(path("data/snapshots")).value().empty());
   EXPECT_TRUE(disk_.list(path("data/log")).value().empty());
 }

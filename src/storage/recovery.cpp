@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <variant>
 
 #include "base/ensure.hpp"
 #include "storage/log_reader.hpp"
@@ -24,6 +25,10 @@ std::string_view name_of(Damage::Kind kind) {
       return "bad snapshot";
     case Damage::Kind::beyond_log:
       return "commit beyond the log";
+    case Damage::Kind::cut_segment:
+      return "shortened segment";
+    case Damage::Kind::other_history:
+      return "another history";
   }
   fail("every kind of damage has a name");
 }
@@ -39,9 +44,65 @@ bool Recovery::may_start() const {
 
 namespace {
 
-// Newest valid snapshot; if damaged, the older one.
+// A snapshot of another cluster, or of a data directory that this server had before, is not this server's state,
+// however whole it is.
+Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& file,
+                            const wire::SnapshotHeader& header) {
+  constexpr std::string_view advice =
+      "it was copied into this directory; move it out (to restore a backup, restore the whole directory, identity and "
+      "log included)";
+  const Identity& identity = directory.identity();
+  const bool other_cluster =
+      (header.cluster_high != 0 || header.cluster_low != 0) &&
+      (identity.cluster_high != 0 || identity.cluster_low != 0) &&
+      (header.cluster_high != identity.cluster_high || header.cluster_low != identity.cluster_low);
+  if (other_cluster) {
+    return failure(
+        ErrorCode::refused,
+        fmt::format("{}: the snapshot belongs to cluster {:016x}{:016x}, and {} to cluster {:016x}{:016x}: {}",
+                    file.path, header.cluster_high, header.cluster_low, directory.paths().data, identity.cluster_high,
+                    identity.cluster_low, advice));
+  }
+  const auto& members = header.configuration.members;
+  const auto self = std::ranges::find(members, identity.node, &raft::Member::id);
+  if (self != members.end() &&
+      (self->incarnation_high != identity.incarnation_high || self->incarnation_low != identity.incarnation_low)) {
+    return failure(
+        ErrorCode::refused,
+        fmt::format("{}: in the snapshot server {} has the incarnation {:016x}{:016x}, and {} is {:016x}{:016x}: {}",
+                    file.path, raw(identity.node), self->incarnation_high, self->incarnation_low,
+                    directory.paths().data, identity.incarnation_high, identity.incarnation_low, advice));
+  }
+  return {};
+}
+
+// The streams of this very directory tell how often it was started when the snapshot was taken.
+std::uint64_t starts_in(const wire::SnapshotHeader& header, const Identity& identity) {
+  std::uint64_t starts = 0;
+  for (const wire::StreamPosition& position : header.streams) {
+    if (position.stream.server == identity.node && position.stream.incarnation == identity.incarnation_high) {
+      starts = std::max(starts, position.stream.start);
+    }
+  }
+  return starts;
+}
+
+// What keeps a snapshot from being used, but not the start: the older one and the log may have everything.
+bool is_damage(const Error& error) {
+  return error.code == ErrorCode::corrupt || error.code == ErrorCode::invalid || error.code == ErrorCode::io;
+}
+
+// Newest valid snapshot; if damaged or not readable, the older one.
 Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
                          const RecoverOptions& options, Recovery& recovery) {
+  WallTime time{};
+  SnapshotSink watched = sink;
+  watched.item = [&sink, &time](const tree::SnapshotItem& item) {
+    if (const auto* state = std::get_if<tree::StateImage>(&item)) {
+      time = state->last_time;
+    }
+    return sink.item(item);
+  };
   const auto files = list_snapshots(directory);
   if (!files) {
     return std::unexpected(files.error());
@@ -52,8 +113,9 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
     if (recovery.snapshot && !options.everything) {
       break;
     }
-    auto header = recovery.snapshot ? verify_snapshot(directory, file) : load_snapshot(directory, file, sink, executor);
-    if (!header && header.error().code != ErrorCode::corrupt && header.error().code != ErrorCode::invalid) {
+    auto header =
+        recovery.snapshot ? verify_snapshot(directory, file) : load_snapshot(directory, file, watched, executor);
+    if (!header && !is_damage(header.error())) {
       return std::unexpected(header.error());
     }
     if (!header) {
@@ -64,12 +126,18 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
           .file = file.path,
           .offset = 0,
           .index = file.index,
-          .explanation = fmt::format("the snapshot does not check ({}); an older one and the log after it are used "
-                                     "in its place",
+          .explanation = fmt::format("the snapshot {} ({}); an older one and the log after it are used in its place",
+                                     header.error().code == ErrorCode::io ? "cannot be read" : "does not check",
                                      header.error().message)});
       continue;
     }
+    if (auto own = refuse_foreign(directory, file, *header); !own) {
+      return own;
+    }
+    recovery.starts = std::max(recovery.starts, starts_in(*header, directory.identity()));
     if (!recovery.snapshot) {
+      recovery.log.recovered.time = time;
+      recovery.feature_level = header->feature_level;
       recovery.snapshot = file;
       recovery.header = std::move(*header);
     }
@@ -88,14 +156,20 @@ Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, con
   if (auto loaded = load_newest(directory, sink, executor, options, recovery); !loaded) {
     return std::unexpected(loaded.error());
   }
-  auto log = read_log(directory, recovery.header ? recovery.header->point : raft::LogId{}, options.everything);
+  const WallTime time = recovery.log.recovered.time;
+  auto log = read_log(directory, SnapshotPoint{recovery.header ? recovery.header->point : raft::LogId{}, time},
+                      options.everything);
   if (!log) {
     return std::unexpected(log.error());
   }
   recovery.log = std::move(*log);
+  recovery.log.recovered.time = time;
   if (recovery.header) {
     recovery.log.recovered.configuration = recovery.header->configuration;
+    recovery.log.recovered.configuration_entry = recovery.header->configuration_entry;
   }
+  recovery.starts = std::max(recovery.starts, recovery.log.starts);
+  recovery.feature_level = std::max(recovery.feature_level, recovery.log.feature_level);
   recovery.damage.insert(recovery.damage.end(), recovery.log.damage.begin(), recovery.log.damage.end());
   return recovery;
 }

@@ -27,6 +27,8 @@ struct Damage {
     bad_header,       // A segment's first block does not check, or belongs elsewhere.
     bad_snapshot,     // A snapshot does not check.
     beyond_log,       // The log says that more was committed than it holds.
+    cut_segment,      // The newest segment's file is shorter than it was made.
+    other_history,    // Snapshot and log hold different entries at the snapshot's point.
   };
   Kind kind{};
   // Acknowledged entries may be missing: the server does not start. False: nothing is lost.
@@ -48,7 +50,9 @@ struct LogContents {
   std::uint64_t segments = 0;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
-  Index last_seen{};  // The highest index that any valid record holds, behind damage too.
+  Index last_seen{};                // The highest index that any valid record holds, behind damage too.
+  std::uint64_t starts = 0;         // The highest start counter of this server that the log shows.
+  std::uint32_t feature_level = 0;  // The highest one that a term's start after the snapshot names.
   // Segments that lie behind damage: not part of what was read. Repair moves them away.
   std::vector<std::uint64_t> cut_off;
 };
@@ -63,13 +67,17 @@ struct Recovery {
   LogContents log;
   std::vector<Damage> damage;  // All of it: snapshots', then the log's.
   std::uint64_t snapshots = 0;
+  std::uint64_t starts = 0;         // The highest start counter of this server that snapshot or log show.
+  std::uint32_t feature_level = 0;  // The highest one that snapshot or log name.
 
   // with damage that may have cost acknowledged entries nothing starts.
   [[nodiscard]] bool may_start() const;
 };
 
-// Reads without changing anything; Wal::open(recovery.log.position) is the first write. Errors are what kept it from
-// reading (io, a newer format: unsupported); what it found wrong is in `damage`.
+// Reads without changing anything; DataDirectory::begin_start(recovery.starts) is the first write, and then
+// Wal::open(recovery.log.position). Errors are what kept it from reading: io, refused (a snapshot of another cluster or
+// server), unsupported (R-121: anything in a header, an entry or an item that a newer version wrote). What it found
+// wrong is in `damage`; entries that are handed out can be carried out (wire::check_entry).
 Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
                          const RecoverOptions& options = {});
 

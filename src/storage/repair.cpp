@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t copy_bytes = 1U << 20;
 
+// Terms that were used may stand only in what is lost, and an entry written anew must not have a log id of before: the
+// next term lies beyond all of them. Each term was begun by a record of its own, and no disk held as many.
+constexpr std::uint64_t terms_skipped = std::uint64_t{1} << 32;
+
 std::string name_of_path(const std::string& path) {
   return path.substr(path.find_last_of('/') + 1);
 }
@@ -159,7 +163,7 @@ Result<void> Repair::act() {
   if (auto made = directory_.disk().make_directory(quarantine_); !made) {
     return made;
   }
-  if (auto begun = directory_.begin_start(); !begun) {
+  if (auto begun = directory_.begin_start(recovery_.starts); !begun) {
     return begun;
   }
   // Snapshots last: until the log is whole again, they are the evidence that it is not.
@@ -175,7 +179,10 @@ Result<void> Repair::act() {
       }
     }
     // The same act as at every start: a new segment that continues where the good part ends.
-    auto wal = Wal::open(directory_, WalConfig{}, recovery_.log.position);
+    Wal::Position position = recovery_.log.position;
+    position.hard_state =
+        raft::HardState{.term = Term{raw(position.hard_state.term) + terms_skipped}, .vote = NodeId{}};
+    auto wal = Wal::open(directory_, WalConfig{}, position);
     if (!wal) {
       return std::unexpected(wal.error());
     }

@@ -104,6 +104,7 @@ void SegmentWriter::mark_synced() {
 Result<SegmentWriter> begin_segment(DataDirectory& directory, const Spare& spare, const NewSegment& segment,
                                     const SegmentWriter& previous) {
   ensure(segment.sequence <= UINT32_MAX, "2^32 segments are more than any disk holds");
+  ensure(directory.has_begun_start(), "a start is counted before it writes (R-715)");
   Disk& disk = directory.disk();
   auto file = disk.open(spare.path, Disk::Open::existing);
   if (!file) {
@@ -133,6 +134,8 @@ Result<SegmentWriter> begin_segment(DataDirectory& directory, const Spare& spare
                                           .chain = previous.chain,
                                           .first_index = segment.first_index,
                                           .hard_state = previous.hard_state,
+                                          .file_bytes = spare.bytes,
+                                          .starts = directory.identity().starts,
                                       });
   ensure(buffer.size() == wire::log_block_bytes, "a segment header fills one block");
   for (const std::string& payload : segment.payloads) {

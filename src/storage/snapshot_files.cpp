@@ -88,7 +88,7 @@ Result<std::string> SnapshotReader::read(std::uint64_t offset, std::size_t bytes
     return got ? *got : std::size_t{0};
   });
   if (!got) {
-    return std::unexpected(got.error());
+    return damaged(file_, offset, got.error());
   }
   if (into.size() != bytes) {
     return damaged(file_, offset, Error{ErrorCode::corrupt, "the file ends early"});
@@ -231,7 +231,7 @@ void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tas
 }  // namespace
 
 Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory) {
-  const auto names = directory.disk().list(directory.snapshot_directory());
+  const auto names = directory.names_in(directory.snapshot_directory());
   if (!names) {
     return std::unexpected(names.error());
   }

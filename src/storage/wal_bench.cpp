@@ -26,7 +26,7 @@ void flush_one_record(benchmark::State& state) {
   {
     PosixDisk disk;
     auto directory = DataDirectory::open(disk, Paths{path, path}, Identity{.node = NodeId{1}});
-    ensure(directory.has_value(), "a new directory opens");
+    ensure(directory.has_value() && directory->begin_start(0).has_value(), "a new directory opens");
     auto wal = Wal::open(*directory, WalConfig{.force_sync = state.range(1) != 0}, Wal::Position{});
     ensure(wal.has_value(), "a new log opens");
     const Blob command = Blob::adopt(std::string(static_cast<std::size_t>(state.range(0)), 'x'));

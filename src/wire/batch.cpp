@@ -68,8 +68,7 @@ Result<BatchHeader> decode_batch_header(ByteView bytes) {
     return corrupt("the checksum does not match");
   }
   if (mark >> 24 != version) {
-    return failure(ErrorCode::unsupported, "batch of log entries: version " + std::to_string(mark >> 24) +
-                                               " is not known to this version of quorate; a newer one wrote it");
+    return newer_than_known("batch of log entries", "version " + std::to_string(mark >> 24));
   }
   return header;
 }
@@ -96,8 +95,7 @@ Result<void> decode_entries(const Blob& bytes, const BatchHeader& header, std::v
       return corrupt("an entry does not decode");
     }
     if (kind > last_kind) {
-      return failure(ErrorCode::unsupported, "log entry: kind " + std::to_string(std::to_underlying(kind)) +
-                                                 " is not known to this version of quorate; a newer one wrote it");
+      return newer_than_known("log entry", "kind " + std::to_string(std::to_underlying(kind)));
     }
     into.push_back({.term = header.term,
                     .index = index,

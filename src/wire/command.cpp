@@ -81,8 +81,7 @@ std::unexpected<Error> corrupt(const char* what) {
 }
 
 std::unexpected<Error> unsupported(const char* what, unsigned value) {
-  return failure(ErrorCode::unsupported, std::string("log entry: ") + what + " " + std::to_string(value) +
-                                             " is not known to this version of quorate; a newer one wrote it");
+  return newer_than_known("log entry", std::string(what) + " " + std::to_string(value));
 }
 
 // An optional field that is there and zero would be a second form of the same command.
@@ -185,7 +184,7 @@ Result<Command> decode_command(ByteView bytes, std::vector<tree::Identity>& scra
   read_optional_fields(unpacker, flags, command, scratch);
   command.request = unpacker.read_raw(unpacker.remaining());
   if (!unpacker.ok()) {
-    return corrupt("a command's field");
+    return undecodable(unpacker, "log entry", "a command's field");
   }
   return command;
 }
@@ -248,8 +247,11 @@ Result<TermStart> decode_term_start(ByteView bytes) {
   start.feature_level = static_cast<std::uint32_t>(unpacker.read_varint_up_to(highest));
   start.switches = unpack_switches(unpacker);
   start.hash_secret = unpacker.read_fixed64();
+  if (start.feature_level > known_feature_level) {
+    return unsupported("feature level", start.feature_level);
+  }
   if (!unpacker.finished()) {
-    return corrupt("a term start");
+    return undecodable(unpacker, "log entry", "a term start");
   }
   return start;
 }

@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "tree/types.hpp"
+#include "wire/feature_level.hpp"
 #include "wire/opcodes.hpp"
 
 namespace quorate::wire {
@@ -70,10 +71,11 @@ Result<SessionRequest> decode_session_request(ByteView bytes);
 void encode_term(std::string& out, Term term);
 Result<Term> decode_term(ByteView bytes);
 
-// The payload of a term's no-op: switches and what later feature levels add.
+// The payload of a term's no-op: switches and what later feature levels add. Decoding one of a higher feature
+// level than this binary knows is unsupported.
 struct TermStart {
   NodeId leader{};
-  std::uint32_t feature_level = 1;
+  std::uint32_t feature_level = known_feature_level;
   tree::Switches switches;
   std::uint64_t hash_secret = 0;  // Taken by the first no-op of a cluster's life only; later ones are ignored.
 };

@@ -8,6 +8,7 @@
 
 #include "base/ensure.hpp"
 #include "wire/command.hpp"
+#include "wire/configuration.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace quorate;
@@ -35,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string again;
     wire::encode_term_start(again, *start);
     ensure(again == bytes, "a term start has one encoding");
+  }
+  if (const auto configuration = wire::decode_configuration(bytes)) {
+    std::string again;
+    wire::encode_configuration(again, *configuration);
+    ensure(again == bytes, "a configuration has one encoding");
   }
   if (const auto term = wire::decode_term(bytes)) {
     std::string again;

@@ -150,6 +150,11 @@ TEST(command, what_a_newer_version_writes_is_unsupported_not_corrupt) {
   EXPECT_EQ(error_of(with_first(0x16, 0)), ErrorCode::unsupported);
   EXPECT_EQ(error_of(with_first(0x10, 0x20)), ErrorCode::unsupported);
   EXPECT_EQ(error_of(with_first(0x10, 0x01)), ErrorCode::corrupt);
+  const std::vector<tree::Identity> credentials = {{.scheme = "ip", .id = "::1"}};
+  command.credentials = credentials;
+  std::string scheme = encoded(command);
+  scheme[scheme.size() - 5] = '\x08';
+  EXPECT_EQ(error_of(scheme), ErrorCode::unsupported);
 }
 
 TEST(command, a_field_that_is_there_is_not_zero) {
@@ -218,7 +223,7 @@ TEST(command, terms_come_back) {
 
 TEST(command, term_starts_come_back) {
   const TermStart start{.leader = NodeId{3},
-                        .feature_level = 300,
+                        .feature_level = 1,
                         .switches = {.skip_acl = true, .extended_types = true},
                         .hash_secret = 0x1122334455667788};
   std::string bytes;
@@ -226,7 +231,7 @@ TEST(command, term_starts_come_back) {
   EXPECT_EQ(testing::hex(bytes),
             "01"
             "03"
-            "ac02"
+            "01"
             "05"
             "8877665544332211");
   const Result<TermStart> back = decode_term_start(bytes);
@@ -238,8 +243,14 @@ TEST(command, term_starts_come_back) {
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(decode_term_start(bytes.substr(0, length)));
   }
-  bytes[0] = 2;
-  EXPECT_EQ(decode_term_start(bytes).error().code, ErrorCode::unsupported);
+  const auto with = [&bytes](std::size_t at, char value) {
+    std::string changed = bytes;
+    changed[at] = value;
+    return decode_term_start(changed).error().code;
+  };
+  EXPECT_EQ(with(0, 2), ErrorCode::unsupported) << "version";
+  EXPECT_EQ(with(2, static_cast<char>(known_feature_level + 1)), ErrorCode::unsupported) << "feature level";
+  EXPECT_EQ(with(3, 0x15), ErrorCode::unsupported) << "switch";
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ void encode_segment_header(std::string& out, const SegmentHeader& header) {
   packer.write_fixed64(raw(header.first_index));
   packer.write_fixed64(raw(header.hard_state.term));
   packer.write_fixed32(raw(header.hard_state.vote));
+  packer.write_fixed32(0);
+  packer.write_fixed64(header.file_bytes);
+  packer.write_fixed64(header.starts);
   out.resize(start + segment_checksum_at, '\0');
   packer.write_fixed64(checksum(ByteView(out).substr(start)));
   ensure(out.size() - start == log_block_bytes, "a segment's header fills one block");
@@ -73,10 +76,9 @@ Result<SegmentHeader> decode_segment_header(ByteView block) {
   }
   header.version = unpacker.read_fixed32();
   if (header.version != segment_version) {
-    return failure(ErrorCode::unsupported, "log segment: format version " + std::to_string(header.version) +
-                                               " is not known to this version of quorate; a newer one wrote it");
+    return newer_than_known("log segment", "format version " + std::to_string(header.version));
   }
-  unpacker.read_fixed32();
+  std::uint32_t unknown = unpacker.read_fixed32();
   header.cluster = unpacker.read_fixed64();
   header.incarnation = unpacker.read_fixed64();
   header.sequence = unpacker.read_fixed64();
@@ -85,6 +87,13 @@ Result<SegmentHeader> decode_segment_header(ByteView block) {
   header.first_index = Index{unpacker.read_fixed64()};
   header.hard_state.term = Term{unpacker.read_fixed64()};
   header.hard_state.vote = NodeId{unpacker.read_fixed32()};
+  unknown |= unpacker.read_fixed32();
+  header.file_bytes = unpacker.read_fixed64();
+  header.starts = unpacker.read_fixed64();
+  const ByteView rest = block.substr(unpacker.position(), segment_checksum_at - unpacker.position());
+  if (unknown != 0 || rest.find_first_not_of('\0') != ByteView::npos) {
+    return newer_than_known("log segment", "a field of the header");
+  }
   return header;
 }
 
@@ -114,14 +123,20 @@ std::uint64_t encode_record(std::string& out, const RecordHeader& header, ByteVi
 
 namespace {
 
-// The header as it stands there; `sum` is what its first field claims.
-std::optional<RecordHeader> read_record_header(ByteView bytes, std::uint64_t generation, std::uint64_t& sum) {
+// What stands beside a header's fields: what its first field claims, and its flags.
+struct RecordClaims {
+  std::uint64_t sum = 0;
+  std::uint32_t flags = 0;
+};
+
+// The header as it stands there.
+std::optional<RecordHeader> read_record_header(ByteView bytes, std::uint64_t generation, RecordClaims& claims) {
   if (bytes.size() < log_block_bytes) {
     return std::nullopt;
   }
   Unpacker unpacker(bytes.substr(0, record_header_bytes));
   RecordHeader header;
-  sum = unpacker.read_fixed64();
+  claims.sum = unpacker.read_fixed64();
   const std::uint32_t mark = unpacker.read_fixed32();
   header.payload_bytes = unpacker.read_fixed32();
   header.position = unpacker.read_fixed64();
@@ -130,11 +145,11 @@ std::optional<RecordHeader> read_record_header(ByteView bytes, std::uint64_t gen
   header.commit_hint = Index{unpacker.read_fixed64()};
   const std::uint64_t life = unpacker.read_fixed64();
   const raft::HardState hard_state{.term = Term{unpacker.read_fixed64()}, .vote = NodeId{unpacker.read_fixed32()}};
-  const std::uint32_t flags = unpacker.read_fixed32();
+  claims.flags = unpacker.read_fixed32();
   if (mark != record_mark || life != generation) {
     return std::nullopt;
   }
-  if ((flags & record_has_hard_state) != 0) {
+  if ((claims.flags & record_has_hard_state) != 0) {
     header.hard_state = hard_state;
   }
   return header;
@@ -143,17 +158,20 @@ std::optional<RecordHeader> read_record_header(ByteView bytes, std::uint64_t gen
 }  // namespace
 
 std::optional<RecordHeader> peek_record(ByteView bytes, std::uint64_t generation) {
-  std::uint64_t sum = 0;
-  return read_record_header(bytes, generation, sum);
+  RecordClaims claims;
+  return read_record_header(bytes, generation, claims);
 }
 
 std::optional<DecodedRecord> decode_record(ByteView bytes, std::uint64_t generation) {
   DecodedRecord record;
-  const auto header = read_record_header(bytes, generation, record.checksum);
+  RecordClaims claims;
+  const auto header = read_record_header(bytes, generation, claims);
   if (!header || header->payload_bytes > record_payload_bytes_max) {
     return std::nullopt;
   }
   record.header = *header;
+  record.checksum = claims.sum;
+  record.has_unknown_flags = (claims.flags & ~record_has_hard_state) != 0;
   record.bytes = record_bytes(header->payload_bytes);
   if (record.bytes > bytes.size()) {
     return std::nullopt;

@@ -29,9 +29,12 @@ struct SegmentHeader {
   std::uint64_t chain = 0;        // The chain value that the first record continues.
   Index first_index{};            // The first entry that this segment may hold.
   raft::HardState hard_state;     // As of the segment's creation, so that older segments may go.
+  std::uint64_t file_bytes = 0;   // Of the whole file; 0: not recorded (the first landing).
+  std::uint64_t starts = 0;       // The start counter of the start that made it; 0: not recorded.
 };
 void encode_segment_header(std::string& out, const SegmentHeader& header);  // log_block_bytes long.
-// Errors: corrupt (no header here: a prewritten or torn block), unsupported (a newer version).
+// Errors: corrupt (no header here: a prewritten or torn block), unsupported (a newer version, or a field that this one
+// does not know).
 Result<SegmentHeader> decode_segment_header(ByteView block);
 
 // A record: this header, then a payload of batches (wire/batch.hpp), then zeros up to the next block border. One flush
@@ -65,7 +68,8 @@ struct DecodedRecord {
   RecordHeader header;
   ByteView payload;
   std::uint64_t checksum = 0;
-  std::size_t bytes = 0;  // The whole record, padding included.
+  std::size_t bytes = 0;           // The whole record, padding included.
+  bool has_unknown_flags = false;  // A newer version's: the record is not to be used.
 };
 // The record at the start of `bytes`, if one stands there whole, padding included, and checks under `generation`;
 // position is the caller's to compare. nullopt: no valid record (zeros, torn, damaged, of a former life). Looks at any

@@ -21,7 +21,9 @@ SegmentHeader segment() {
           .generation = generation,
           .chain = 0x4444444444444444,
           .first_index = Index{55},
-          .hard_state = {.term = Term{6}, .vote = NodeId{7}}};
+          .hard_state = {.term = Term{6}, .vote = NodeId{7}},
+          .file_bytes = 0x8888888888888888,
+          .starts = 9};
 }
 
 std::string encoded(const SegmentHeader& header) {
@@ -52,7 +54,7 @@ bool same(const RecordHeader& a, const RecordHeader& b) {
 TEST(segment_header, looks_like_this_for_ever) {
   const std::string block = encoded(segment());
   ASSERT_EQ(block.size(), log_block_bytes);
-  EXPECT_EQ(testing::hex(ByteView(block).substr(0, 80)),
+  EXPECT_EQ(testing::hex(ByteView(block).substr(0, 104)),
             "51554f524c4f4700"
             "01000000"
             "00000000"
@@ -64,7 +66,10 @@ TEST(segment_header, looks_like_this_for_ever) {
             "3700000000000000"
             "0600000000000000"
             "07000000"
-            "00000000");
+            "00000000"
+            "8888888888888888"
+            "0900000000000000"
+            "0000000000000000");
   EXPECT_EQ(get_little<std::uint64_t>(block.data() + 4088), checksum(ByteView(block).substr(0, 4088)));
 }
 
@@ -77,6 +82,8 @@ TEST(segment_header, comes_back) {
   EXPECT_EQ(back->generation, generation);
   EXPECT_EQ(back->first_index, Index{55});
   EXPECT_EQ(back->hard_state, segment().hard_state);
+  EXPECT_EQ(back->file_bytes, 0x8888888888888888);
+  EXPECT_EQ(back->starts, 9U);
 }
 
 TEST(segment_header, every_flipped_bit_and_every_cut_is_seen) {
@@ -94,11 +101,24 @@ TEST(segment_header, every_flipped_bit_and_every_cut_is_seen) {
   EXPECT_FALSE(decode_segment_header(std::string(log_block_bytes, '\0'))) << "a prewritten block";
 }
 
-TEST(segment_header, a_newer_version_is_unsupported) {
-  std::string block = encoded(segment());
-  block[8] = 2;
-  put_little(block.data() + 4088, checksum(ByteView(block).substr(0, 4088)));
-  EXPECT_EQ(decode_segment_header(block).error().code, ErrorCode::unsupported);
+TEST(segment_header, a_newer_version_or_field_is_unsupported) {
+  for (const std::size_t at : {std::size_t{8}, std::size_t{12}, std::size_t{76}, std::size_t{96}, std::size_t{4087}}) {
+    std::string block = encoded(segment());
+    block[at] = 2;
+    put_little(block.data() + 4088, checksum(ByteView(block).substr(0, 4088)));
+    EXPECT_EQ(decode_segment_header(block).error().code, ErrorCode::unsupported) << at;
+  }
+}
+
+TEST(record, an_unknown_flag_is_told_by_a_record_that_checks) {
+  std::string record = encoded(record_header(), "payload");
+  EXPECT_FALSE(decode_record(record, generation)->has_unknown_flags);
+  put_little(record.data() + 68, std::uint32_t{3});
+  EXPECT_FALSE(decode_record(record, generation));
+  put_little(record.data(), checksum(ByteView(record).substr(8, record_header_bytes - 8 + 7), generation));
+  const auto decoded = decode_record(record, generation);
+  ASSERT_TRUE(decoded);
+  EXPECT_TRUE(decoded->has_unknown_flags);
 }
 
 TEST(record, looks_like_this_for_ever) {

@@ -129,10 +129,31 @@ std::string_view unpack_scheme(Unpacker& unpacker) {
     return unpacker.read_sized();
   }
   if (code >= well_known_schemes.size()) {
-    unpacker.fail();
+    unpacker.fail_unknown("a scheme's code");
     return empty_bytes;
   }
   return well_known_schemes[code];
+}
+
+void read_no_extensions(Unpacker& unpacker, const char* what) {
+  if (!unpacker.ok() || unpacker.remaining() == 0) {
+    return;
+  }
+  unpacker.read_varint();
+  unpacker.read_sized();
+  unpacker.fail_unknown(what);
+}
+
+std::unexpected<Error> newer_than_known(std::string_view format, std::string_view what) {
+  return failure(ErrorCode::unsupported, std::string(format) + ": " + std::string(what) +
+                                             " is not known to this version of quorate; a newer one wrote it");
+}
+
+std::unexpected<Error> undecodable(const Unpacker& unpacker, std::string_view format, std::string_view what) {
+  if (unpacker.unknown() != nullptr) {
+    return newer_than_known(format, unpacker.unknown());
+  }
+  return failure(ErrorCode::corrupt, std::string(format) + ": " + std::string(what) + " does not decode");
 }
 
 void pack_switches(Packer& packer, const tree::Switches& switches) {
@@ -141,7 +162,12 @@ void pack_switches(Packer& packer, const tree::Switches& switches) {
 }
 
 tree::Switches unpack_switches(Unpacker& unpacker) {
-  const std::uint64_t bits = unpacker.read_varint_up_to(15);
+  constexpr std::uint64_t known_bits = 15;
+  const std::uint64_t bits = unpacker.read_varint();
+  if ((bits & ~known_bits) != 0) {
+    unpacker.fail_unknown("a switch");
+    return {};
+  }
   return {.skip_acl = (bits & 1) != 0,
           .enforce_quota = (bits & 2) != 0,
           .extended_types = (bits & 4) != 0,

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "base/bytes.hpp"
+#include "base/result.hpp"
 #include "tree/types.hpp"
 
 namespace quorate::wire {
@@ -126,6 +127,13 @@ class Unpacker {
 
   [[nodiscard]] bool ok() const { return ok_; }
   void fail() { ok_ = false; }
+  // Fails for a value that only a newer version can have written; `what` is a literal that names it.
+  void fail_unknown(const char* what) {
+    unknown_ = ok_ ? what : unknown_;
+    ok_ = false;
+  }
+  // What fail_unknown() was told first, if that is what failed; nullptr otherwise.
+  [[nodiscard]] const char* unknown() const { return unknown_; }
   [[nodiscard]] std::size_t remaining() const { return bytes_.size() - position_; }
   [[nodiscard]] std::size_t position() const { return position_; }
   [[nodiscard]] bool finished() const { return ok_ && remaining() == 0; }
@@ -135,8 +143,16 @@ class Unpacker {
 
   ByteView bytes_;
   std::size_t position_ = 0;
+  const char* unknown_ = nullptr;
   bool ok_ = true;
 };
+
+// `what` is of a version, or of a part of one, that this binary does not know. It is `unsupported` wherever it
+// stands, never corrupt and never ignored.
+[[nodiscard]] std::unexpected<Error> newer_than_known(std::string_view format, std::string_view what);
+// Why `unpacker` failed: unsupported if it met something unknown, corrupt otherwise.
+[[nodiscard]] std::unexpected<Error> undecodable(const Unpacker& unpacker, std::string_view format,
+                                                 std::string_view what);
 
 inline ByteView Unpacker::read_raw(std::size_t length) {
   if (!ok_ || length > remaining()) [[unlikely]] {
@@ -166,12 +182,17 @@ inline ByteView Unpacker::read_sized() {
   return read_raw(read_varint_up_to(remaining()));
 }
 
+// Formats that may grow end in extensions: for each a tag (varint, ascending) and sized bytes. None is known yet, so
+// all that stands there is a newer version's: unsupported if it has that form, corrupt if not. `what` is a literal.
+void read_no_extensions(Unpacker& unpacker, const char* what);
+
 // Schemes take one byte in our formats: a code of one table, or 0 and the text. The codes are final. The text of a
-// scheme that has a code is read as well: a code that is added later must not make older files unreadable.
+// scheme that has a code is read as well: a code that is added later must not make older files unreadable. A code that
+// is not in the table is a newer version's: unsupported.
 void pack_scheme(Packer& packer, std::string_view scheme);
 [[nodiscard]] std::string_view unpack_scheme(Unpacker& unpacker);
 
-// Switches are bits of one varint. One that this binary does not know would change results unseen: a failure.
+// Switches are bits of one varint. One that this binary does not know would change results unseen: unsupported.
 void pack_switches(Packer& packer, const tree::Switches& switches);
 [[nodiscard]] tree::Switches unpack_switches(Unpacker& unpacker);
 

@@ -115,10 +115,10 @@ TEST(packing, scheme_codes_are_final) {
   EXPECT_EQ(unpack_scheme(older), "ip") << "as a version wrote it that had no code for it";
   Unpacker unknown("\x08");
   EXPECT_EQ(unpack_scheme(unknown), "");
-  EXPECT_FALSE(unknown.ok());
+  EXPECT_EQ(undecodable(unknown, "x", "a field").error().code, ErrorCode::unsupported);
 }
 
-TEST(packing, unknown_switches_are_a_failure) {
+TEST(packing, unknown_switches_are_a_newer_versions) {
   for (unsigned bits = 0; bits < 16; ++bits) {
     const tree::Switches switches{.skip_acl = (bits & 1) != 0,
                                   .enforce_quota = (bits & 2) != 0,
@@ -133,7 +133,15 @@ TEST(packing, unknown_switches_are_a_failure) {
   }
   Unpacker unknown("\x10");
   EXPECT_EQ(unpack_switches(unknown), tree::Switches{});
-  EXPECT_FALSE(unknown.ok());
+  EXPECT_EQ(undecodable(unknown, "x", "a field").error().code, ErrorCode::unsupported);
+}
+
+TEST(packing, only_what_fails_first_is_told) {
+  Unpacker unpacker("\x10");
+  unpacker.read_fixed64();
+  EXPECT_FALSE(unpacker.ok());
+  unpacker.fail_unknown("a field");
+  EXPECT_EQ(undecodable(unpacker, "x", "a field").error().code, ErrorCode::corrupt);
 }
 
 // Protocol 2.5 step 7, and 3.21.

@@ -5,6 +5,7 @@
 
 #include "base/checksum.hpp"
 #include "base/ensure.hpp"
+#include "wire/configuration.hpp"
 #include "wire/packing.hpp"
 
 namespace quorate::wire {
@@ -12,8 +13,9 @@ namespace quorate::wire {
 namespace {
 
 constexpr std::uint64_t header_mark = 0x00504E53524F5551;  // "QUORSNP", a zero.
-constexpr std::uint32_t header_version = 1;
-constexpr std::size_t header_fixed_bytes = 24;  // Mark, version, length of the rest, checksum.
+constexpr std::uint32_t header_version = 2;
+constexpr std::uint32_t first_header_version = 1;  // Members were listed in the body, and only voters and learners.
+constexpr std::size_t header_fixed_bytes = 24;     // Mark, version, length of the rest, checksum.
 
 constexpr std::uint32_t block_mark = 0x4B4C4251;  // "QBLK". Its layout goes with the header's version.
 constexpr std::size_t block_checked_from = 8;     // Behind the checksum itself.
@@ -42,17 +44,11 @@ void pack_header_body(Packer& packer, const SnapshotHeader& header) {
   packer.write_varint(raw(header.point.index));
   packer.write_zigzag(raw(header.zxid_base));
   packer.write_varint(header.feature_level);
-  packer.write_varint(header.configuration.members.size());
-  for (const raft::Member& member : header.configuration.members) {
-    packer.write_varint(raw(member.id));
-    packer.write_fixed64(member.incarnation_high);
-    packer.write_fixed64(member.incarnation_low);
-    packer.write_byte(member.voter ? 1 : 0);
-  }
-  packer.write_varint(header.configuration.outgoing.size());
-  for (const NodeId id : header.configuration.outgoing) {
-    packer.write_varint(raw(id));
-  }
+  packer.write_varint(raw(header.configuration_entry.term));
+  packer.write_varint(raw(header.configuration_entry.index));
+  std::string configuration;
+  encode_configuration(configuration, header.configuration);
+  packer.write_sized(configuration);
   packer.write_varint(header.streams.size());
   for (const StreamPosition& position : header.streams) {
     packer.write_varint(raw(position.stream.server));
@@ -62,7 +58,42 @@ void pack_header_body(Packer& packer, const SnapshotHeader& header) {
   }
 }
 
-void read_header_body(Unpacker& unpacker, SnapshotHeader& header) {
+// As version 1 had it.
+void read_first_members(Unpacker& unpacker, raft::Configuration& configuration) {
+  for (std::size_t left = unpacker.read_count(member_bytes_min); left > 0 && unpacker.ok(); --left) {
+    raft::Member member;
+    member.id = read_node(unpacker);
+    member.incarnation_high = unpacker.read_fixed64();
+    member.incarnation_low = unpacker.read_fixed64();
+    member.role = unpacker.read_byte() != 0 ? raft::MemberRole::voter : raft::MemberRole::learner;
+    configuration.members.push_back(member);
+  }
+  for (std::size_t left = unpacker.read_count(1); left > 0 && unpacker.ok(); --left) {
+    configuration.outgoing.push_back(read_node(unpacker));
+  }
+}
+
+// The unpacker fails, or the configuration's own error is returned.
+Result<void> read_configuration(Unpacker& unpacker, SnapshotHeader& header) {
+  if (header.version == first_header_version) {
+    read_first_members(unpacker, header.configuration);
+    return {};
+  }
+  header.configuration_entry.term = Term{unpacker.read_varint()};
+  header.configuration_entry.index = Index{unpacker.read_varint()};
+  const ByteView blob = unpacker.read_sized();
+  if (!unpacker.ok()) {
+    return {};
+  }
+  Result<raft::Configuration> configuration = decode_configuration(blob);
+  if (!configuration) {
+    return failure(configuration.error().code, "snapshot: " + configuration.error().message);
+  }
+  header.configuration = std::move(*configuration);
+  return {};
+}
+
+Result<void> read_header_body(Unpacker& unpacker, SnapshotHeader& header) {
   header.cluster_high = unpacker.read_fixed64();
   header.cluster_low = unpacker.read_fixed64();
   header.point.term = Term{unpacker.read_varint()};
@@ -70,18 +101,10 @@ void read_header_body(Unpacker& unpacker, SnapshotHeader& header) {
   header.zxid_base = Zxid{unpacker.read_zigzag()};
   header.feature_level =
       static_cast<std::uint32_t>(unpacker.read_varint_up_to(std::numeric_limits<std::uint32_t>::max()));
-  for (std::size_t left = unpacker.read_count(member_bytes_min); left > 0; --left) {
-    raft::Member member;
-    member.id = read_node(unpacker);
-    member.incarnation_high = unpacker.read_fixed64();
-    member.incarnation_low = unpacker.read_fixed64();
-    member.voter = unpacker.read_byte() != 0;
-    header.configuration.members.push_back(member);
+  if (auto read = read_configuration(unpacker, header); !read) {
+    return read;
   }
-  for (std::size_t left = unpacker.read_count(1); left > 0; --left) {
-    header.configuration.outgoing.push_back(read_node(unpacker));
-  }
-  for (std::size_t left = unpacker.read_count(stream_bytes_min); left > 0; --left) {
+  for (std::size_t left = unpacker.read_count(stream_bytes_min); left > 0 && unpacker.ok(); --left) {
     StreamPosition position;
     position.stream.server = read_node(unpacker);
     position.stream.incarnation = unpacker.read_fixed64();
@@ -89,6 +112,16 @@ void read_header_body(Unpacker& unpacker, SnapshotHeader& header) {
     position.number = unpacker.read_varint();
     header.streams.push_back(position);
   }
+  if (header.version != first_header_version) {
+    read_no_extensions(unpacker, "an extension of the header");
+  }
+  if (!unpacker.finished()) {
+    return undecodable(unpacker, "snapshot", "the header");
+  }
+  if (header.feature_level > known_feature_level) {
+    return newer_than_known("snapshot", "feature level " + std::to_string(header.feature_level));
+  }
+  return {};
 }
 
 // The version and the length stand before the checksum; its seed covers them.
@@ -131,14 +164,12 @@ Result<std::pair<SnapshotHeader, std::size_t>> decode_snapshot_header(ByteView b
   if (sum != header_sum(bytes, length)) {
     return corrupt("the header's checksum does not match");
   }
-  if (header.version != header_version) {
-    return failure(ErrorCode::unsupported, "snapshot: format version " + std::to_string(header.version) +
-                                               " is not known to this version of quorate; a newer one wrote it");
+  if (header.version < first_header_version || header.version > header_version) {
+    return newer_than_known("snapshot", "format version " + std::to_string(header.version));
   }
   Unpacker body(bytes.substr(header_fixed_bytes, length));
-  read_header_body(body, header);
-  if (!body.finished()) {
-    return corrupt("the header does not decode");
+  if (const auto read = read_header_body(body, header); !read) {
+    return std::unexpected(read.error());
   }
   return std::pair(std::move(header), header_fixed_bytes + length);
 }
@@ -221,8 +252,7 @@ Result<BlockFrame> peek_block(ByteView bytes) {
     return corrupt("a block's checksum does not match");
   }
   if (header->codec != codec_stored && header->codec != codec_zstd) {
-    return failure(ErrorCode::unsupported, "snapshot: a block's compression " + std::to_string(header->codec) +
-                                               " is not known to this version of quorate; a newer one wrote it");
+    return newer_than_known("snapshot", "a block's compression " + std::to_string(header->codec));
   }
   frame.is_stored = header->codec == codec_stored;
   frame.compressed = bytes.substr(snapshot_block_header_bytes, header->compressed_bytes);

@@ -25,13 +25,14 @@ struct StreamPosition {
 };
 
 struct SnapshotHeader {
-  std::uint32_t version = 1;
+  std::uint32_t version = 2;  // As read; the newest is what is written.
   std::uint64_t cluster_high = 0;
   std::uint64_t cluster_low = 0;
   raft::LogId point;  // The last entry that the state includes.
   Zxid zxid_base{};   // zxid = base + index (design chapter 5).
-  std::uint32_t feature_level = 1;
+  std::uint32_t feature_level = known_feature_level;
   raft::Configuration configuration;
+  raft::LogId configuration_entry{};  // The entry that it came from; zero: from founding.
   std::vector<StreamPosition> streams;
 };
 

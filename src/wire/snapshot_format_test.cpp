@@ -21,12 +21,11 @@ SnapshotHeader example_header() {
   header.cluster_low = 2;
   header.point = {.term = Term{3}, .index = Index{400}};
   header.zxid_base = Zxid{-5};
-  header.feature_level = 6;
   header.configuration.members = {
-      {.id = NodeId{1}, .incarnation_high = 7, .incarnation_low = 8, .voter = true},
-      {.id = NodeId{2}, .incarnation_high = 9, .incarnation_low = 10, .voter = false},
+      {.id = NodeId{1}, .incarnation_high = 7, .incarnation_low = 8},
+      {.id = NodeId{2}, .incarnation_high = 9, .incarnation_low = 10, .role = raft::MemberRole::learner},
   };
-  header.configuration.outgoing = {NodeId{3}};
+  header.configuration_entry = {.term = Term{2}, .index = Index{300}};
   header.streams = {{.stream = {.server = NodeId{1}, .incarnation = 7, .start = 11}, .number = 1200}};
   return header;
 }
@@ -55,31 +54,75 @@ TEST(snapshot_header, looks_like_this_for_ever) {
   const std::string bytes = encoded(example_header());
   EXPECT_EQ(testing::hex(ByteView(bytes).substr(0, 16)),
             "51554f52534e5000"
-            "01000000"
-            "49000000");
+            "02000000"
+            "53000000");
   EXPECT_EQ(testing::hex(ByteView(bytes).substr(24)),
             "0100000000000000"
             "0200000000000000"
             "03"
             "9003"
             "09"
-            "06"  //
-            "02"
-            "01"
-            "0700000000000000"
-            "0800000000000000"
             "01"  //
             "02"
-            "0900000000000000"
-            "0a00000000000000"
-            "00"  //
+            "ac02"
+            "2d"
             "01"
-            "03"
+            "00"
+            "02"
+            "1301070000000000000008000000000000000100"
+            "130209000000000000000a000000000000000200"
+            "00"
+            "00"  //
             "01"
             "01"
             "0700000000000000"
             "0b"
             "b009");
+}
+
+std::string with_sum(std::string bytes) {
+  put_little(bytes.data() + 12, static_cast<std::uint32_t>(bytes.size() - 24));
+  put_little(bytes.data() + 16, checksum(ByteView(bytes).substr(24), get_little<std::uint64_t>(bytes.data() + 8)));
+  return bytes;
+}
+
+// The first landing's headers listed the members themselves, and are read for ever.
+TEST(snapshot_header, version_1_is_read) {
+  const std::string bytes = with_sum(testing::unhex("51554f52534e5000"
+                                                    "01000000"
+                                                    "00000000"
+                                                    "0000000000000000") +
+                                     testing::unhex("0100000000000000"
+                                                    "0200000000000000"
+                                                    "03"
+                                                    "9003"
+                                                    "09"
+                                                    "01"  //
+                                                    "02"
+                                                    "01"
+                                                    "0700000000000000"
+                                                    "0800000000000000"
+                                                    "01"  //
+                                                    "02"
+                                                    "0900000000000000"
+                                                    "0a00000000000000"
+                                                    "00"  //
+                                                    "00"  //
+                                                    "01"
+                                                    "01"
+                                                    "0700000000000000"
+                                                    "0b"
+                                                    "b009"));
+  const auto back = decode_snapshot_header(bytes);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->second, bytes.size());
+  EXPECT_EQ(back->first.version, 1U);
+  EXPECT_EQ(back->first.configuration, example_header().configuration);
+  EXPECT_EQ(back->first.configuration_entry, raft::LogId{});
+  EXPECT_EQ(back->first.point, example_header().point);
+  EXPECT_EQ(back->first.streams[0].number, 1200U);
+  EXPECT_EQ(decode_snapshot_header(with_sum(bytes + std::string("\x01\0", 2))).error().code, ErrorCode::corrupt)
+      << "it has no extensions";
 }
 
 TEST(snapshot_header, comes_back) {
@@ -89,6 +132,7 @@ TEST(snapshot_header, comes_back) {
   EXPECT_EQ(back->second, bytes.size());
   EXPECT_EQ(encoded(back->first), bytes);
   EXPECT_EQ(back->first.configuration, example_header().configuration);
+  EXPECT_EQ(back->first.configuration_entry, example_header().configuration_entry);
   EXPECT_EQ(back->first.point, example_header().point);
   EXPECT_EQ(back->first.zxid_base, Zxid{-5});
   EXPECT_EQ(back->first.streams[0].stream, example_header().streams[0].stream);
@@ -107,11 +151,20 @@ TEST(snapshot_header, every_flipped_bit_and_every_cut_is_seen) {
   }
 }
 
-TEST(snapshot_header, a_newer_version_is_unsupported) {
-  std::string bytes = encoded(example_header());
-  bytes[8] = 2;
-  put_little(bytes.data() + 16, checksum(ByteView(bytes).substr(24), get_little<std::uint64_t>(bytes.data() + 8)));
-  EXPECT_EQ(decode_snapshot_header(bytes).error().code, ErrorCode::unsupported);
+TEST(snapshot_header, what_a_newer_version_writes_is_unsupported) {
+  const std::string bytes = encoded(example_header());
+  const auto error_of = [](const std::string& changed) { return decode_snapshot_header(changed).error().code; };
+  const auto with = [&bytes](std::size_t at, char value) {
+    std::string changed = bytes;
+    changed[at] = value;
+    return with_sum(changed);
+  };
+  EXPECT_EQ(error_of(with(8, 3)), ErrorCode::unsupported) << "version";
+  EXPECT_EQ(error_of(with(44, static_cast<char>(known_feature_level + 1))), ErrorCode::unsupported) << "feature level";
+  EXPECT_EQ(error_of(with(49, 2)), ErrorCode::unsupported) << "version of the configuration";
+  EXPECT_EQ(error_of(with_sum(bytes + std::string("\x01\x02xy", 4))), ErrorCode::unsupported) << "extension";
+  EXPECT_EQ(error_of(with_sum(bytes + std::string("\x01\x03xy", 4))), ErrorCode::corrupt) << "half an extension";
+  EXPECT_EQ(error_of(with(51, 0)), ErrorCode::corrupt) << "nobody takes part";
 }
 
 // --- items ---
@@ -306,6 +359,7 @@ TEST(snapshot_items, every_cut_is_corrupt_and_the_unknown_is_unsupported) {
   std::vector<tree::AclEntry> scratch;
   tree::SnapshotItem item;
   const std::string bytes = encoded(plain_znode());
+  const std::vector<tree::AclEntry> world = {{.permissions = 1, .identity = {.scheme = "world", .id = "anyone"}}};
   for (std::size_t length = 0; length < bytes.size(); ++length) {
     const std::vector<char> exact(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
     const auto taken = decode_item({exact.data(), exact.size()}, scratch, item);
@@ -315,7 +369,13 @@ TEST(snapshot_items, every_cut_is_corrupt_and_the_unknown_is_unsupported) {
   EXPECT_EQ(decode_item("\x05xyz", scratch, item).error().code, ErrorCode::unsupported);
   std::string flags = bytes;
   flags[1] = '\x41';
-  EXPECT_FALSE(decode_item(flags, scratch, item));
+  EXPECT_EQ(decode_item(flags, scratch, item).error().code, ErrorCode::unsupported);
+  std::string scheme = encoded(tree::SnapshotItem{tree::AclImage{.id = tree::AclId{1}, .acl = world}});
+  scheme[4] = '\x08';
+  EXPECT_EQ(decode_item(scheme, scratch, item).error().code, ErrorCode::unsupported);
+  std::string switches = encoded(tree::SnapshotItem{tree::StateImage{}});
+  switches[3] = '\x10';
+  EXPECT_EQ(decode_item(switches, scratch, item).error().code, ErrorCode::unsupported);
 }
 
 TEST(snapshot_items, absurd_counts_and_lengths_take_no_memory) {

@@ -159,7 +159,7 @@ tree::ZnodeImage read_znode(Unpacker& unpacker) {
   tree::ZnodeImage znode;
   const std::uint8_t flags = unpacker.read_byte();
   if ((flags & ~has::all) != 0) {
-    unpacker.fail();
+    unpacker.fail_unknown("a znode's flag");
   }
   znode.slot = tree::Slot{read_u32(unpacker)};
   znode.parent = tree::Slot{read_u32(unpacker)};
@@ -215,12 +215,11 @@ Result<std::size_t> decode_item(ByteView bytes, std::vector<tree::AclEntry>& scr
       break;
     default:
       if (unpacker.ok()) {
-        return failure(ErrorCode::unsupported, "snapshot: an item of kind " + std::to_string(tag) +
-                                                   " is not known to this version of quorate; a newer one wrote it");
+        return newer_than_known("snapshot", "an item of kind " + std::to_string(tag));
       }
   }
   if (!unpacker.ok()) {
-    return failure(ErrorCode::corrupt, "snapshot: an item does not decode");
+    return undecodable(unpacker, "snapshot", "an item");
   }
   return unpacker.position();
 }

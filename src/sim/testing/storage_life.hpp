@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,8 @@
 #include "storage/recovery.hpp"
 #include "storage/snapshots.hpp"
 #include "storage/wal.hpp"
+#include "wire/command.hpp"
+#include "wire/opcodes.hpp"
 
 namespace quorate::sim {
 
@@ -40,6 +43,20 @@ inline std::uint64_t advance_state(std::uint64_t state, ByteView command) {
   return checksum(command, state);
 }
 
+// A command of the test's server: recovery looks into entries.
+inline std::string encode_request(std::uint64_t start, ByteView request) {
+  std::string command;
+  wire::encode_command(command, wire::Command{.kind = wire::CommandKind::client_request,
+                                              .stream = {.server = test_identity.node,
+                                                         .incarnation = test_identity.incarnation_high,
+                                                         .start = start},
+                                              .number = 1,
+                                              .credentials = {},
+                                              .opcode = wire::Opcode::create,
+                                              .request = request});
+  return command;
+}
+
 class Life {
  public:
   Life(Disk& disk, Promises& promises, storage::WalConfig config) : disk_(disk), promises_(promises), config_(config) {}
@@ -51,10 +68,6 @@ class Life {
       return give_up(directory.error());
     }
     directory_ = std::make_unique<storage::DataDirectory>(std::move(*directory));
-    if (directory_->identity().starts <= promises_.starts) {
-      complaint += "a start counter was used twice; ";
-    }
-    promises_.starts = directory_->identity().starts;
     auto recovery = storage::recover(*directory_, sink(), {});
     if (!recovery) {
       return give_up(recovery.error());
@@ -70,6 +83,13 @@ class Life {
       }
     }
     check();
+    if (auto begun = directory_->begin_start(recovery_.starts); !begun) {
+      return give_up(begun.error());
+    }
+    if (directory_->identity().starts <= promises_.starts) {
+      complaint += "a start counter was used twice; ";
+    }
+    promises_.starts = directory_->identity().starts;
     auto wal = storage::Wal::open(*directory_, config_, recovery_.log.position);
     if (!wal) {
       return give_up(wal.error());
@@ -80,6 +100,8 @@ class Life {
       promises_.acked[entry.index] = std::string{entry.command.view()};
     }
     term_ = next(recovery_.log.recovered.hard_state.term);
+    last_term_ = recovery_.log.recovered.entries.empty() ? recovery_.log.recovered.snapshot.term
+                                                         : recovery_.log.recovered.entries.back().term;
     stage_term_ = true;
     keeper_ = std::make_unique<storage::SnapshotKeeper>(*directory_);
     return true;
@@ -89,8 +111,9 @@ class Life {
     std::vector<raft::Entry> batch;
     for (std::size_t i = 0; i < entries; ++i) {
       last_ = next(last_);
-      std::string command = std::to_string(raw(last_)) + " of term " + std::to_string(raw(term_)) + " ";
-      command.resize(std::max(command.size(), command_bytes), static_cast<char>('a' + raw(last_) % 26));
+      std::string request = std::to_string(raw(last_)) + " of term " + std::to_string(raw(term_)) + " ";
+      request.resize(std::max(request.size(), command_bytes), static_cast<char>('a' + raw(last_) % 26));
+      const std::string command = encode_request(directory_->identity().starts, request);
       promises_.proposed[last_].insert(command);
       staged_[last_] = command;
       batch.push_back({.term = term_,
@@ -124,6 +147,7 @@ class Life {
     for (const auto& [index, command] : staged_) {
       promises_.acked[index] = command;
       state_ = advance_state(state_, command);
+      last_term_ = term_;
     }
     staged_.clear();
     promises_.hard_state = staged_hard_state_.value_or(promises_.hard_state);
@@ -149,13 +173,20 @@ class Life {
 
   bool snapshot() {
     wire::SnapshotHeader header;
-    header.point = raft::LogId{.term = term_, .index = promises_.last()};
+    header.cluster_high = test_identity.cluster_high;
+    header.cluster_low = test_identity.cluster_low;
+    header.point = raft::LogId{.term = last_term_, .index = promises_.last()};
+    header.configuration.members = {raft::Member{.id = test_identity.node,
+                                                 .incarnation_high = test_identity.incarnation_high,
+                                                 .incarnation_low = test_identity.incarnation_low}};
+    change_header(header);
     auto writer = storage::SnapshotWriter::begin(*directory_, header);
     if (!writer) {
       return give_up(writer.error());
     }
     tree::StateImage image;
     image.digest = state_;
+    image.last_time = snapshot_time;
     (*writer)->add(image);
     for (std::uint32_t i = 0; i < 20; ++i) {
       tree::ZnodeImage znode;
@@ -184,6 +215,16 @@ class Life {
     return keep_house();
   }
 
+  // Flushes an entry made by hand, in the place of one that stage() would make.
+  bool append_entry(raft::EntryKind kind, const std::string& command, WallTime time) {
+    last_ = next(last_);
+    promises_.proposed[last_].insert(command);
+    staged_[last_] = command;
+    const raft::Entry entry{.term = term_, .index = last_, .time = time, .kind = kind, .command = Blob::copy(command)};
+    wal_->stage(std::nullopt, {&entry, 1}, promises_.last(), raft::PersistToken{++token_});
+    return flush();
+  }
+
   [[nodiscard]] const storage::Recovery& recovery() const { return recovery_; }
   [[nodiscard]] storage::Wal& wal() { return *wal_; }
   [[nodiscard]] storage::DataDirectory& directory() { return *directory_; }
@@ -191,6 +232,8 @@ class Life {
 
   std::string complaint;
   bool expect_damage = false;
+  WallTime snapshot_time{};
+  std::function<void(wire::SnapshotHeader&)> change_header = [](wire::SnapshotHeader&) {};
   std::optional<Error> error;  // What ended this life, or the last no_space.
 
  private:
@@ -264,6 +307,7 @@ class Life {
   std::uint64_t token_ = 0;
   Index last_{};
   Term term_{};
+  Term last_term_{};  // Of the newest acknowledged entry.
   bool stage_term_ = false;
 };
 

@@ -1,0 +1,102 @@
+#pragma once
+
+// The reader of the log, spread by duty: log_reader.cpp reads, log_judgement.cpp says what is wrong and where the log
+// may continue. Private to this room.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "raft/types.hpp"
+#include "storage/log_reader.hpp"
+#include "tree/types.hpp"
+#include "wire/log_format.hpp"
+
+namespace quorate::storage {
+
+struct SegmentFile {
+  std::uint64_t sequence = 0;
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::optional<wire::SegmentHeader> header;
+  std::string fault;  // Why there is no header.
+};
+
+inline constexpr std::string_view log_advice =
+    "do not edit or delete files; run `quorate verify` on the directory to see all of it, then restore a backup, let "
+    "the "
+    "other servers heal this one, or, without peers, cut the log here with `quorate repair`";
+
+class LogReader {
+ public:
+  LogReader(DataDirectory& directory, const SnapshotPoint& snapshot)
+      : directory_(directory), snapshot_(snapshot.id), snapshot_time_(snapshot.time) {}
+
+  Result<LogContents> read(bool everything);
+
+ private:
+  // A record that no later one proves durable.
+  struct Unproven {
+    std::uint64_t position = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t chain_before = 0;
+    Index last_before{};
+    std::string payload;
+  };
+
+  Result<void> find_segments();
+  Result<SegmentFile> open_segment(std::uint64_t sequence);
+  [[nodiscard]] std::optional<std::size_t> choose_start() const;
+  [[nodiscard]] std::size_t end_of_run(std::size_t start) const;
+  Result<void> read_run(std::size_t start, std::size_t stop, std::size_t end);
+  [[nodiscard]] std::string fault_of(std::size_t at, std::size_t start) const;
+  Result<void> read_segment(std::size_t at, std::size_t end);
+  Result<std::string> take_record(const SegmentFile& segment, const wire::DecodedRecord& record);
+  [[nodiscard]] std::string fault_of_batch(const raft::Entry& first) const;
+  Result<std::string> take_entries(std::vector<raft::Entry>& batch);
+  [[nodiscard]] WallTime time_before(Index index) const;
+  Result<void> note(const raft::Entry& entry);
+  void compare_with_snapshot(const SegmentFile& segment, const raft::Entry& first, const raft::Entry& last);
+  void judge(const SegmentFile& file, std::uint64_t offset, ByteView segment, bool newest);
+  void judge_end(std::size_t end);
+  void judge_stranger();
+  void judge_absence();
+  Result<void> read_older(std::size_t start);
+  Result<void> look_behind();
+  void continue_here(std::size_t newest);
+  void continue_after_snapshot();
+  void cut_off_from(std::size_t first);
+  void report(Damage damage);
+
+  DataDirectory& directory_;
+  raft::LogId snapshot_;
+  WallTime snapshot_time_;
+  LogContents contents_;
+  std::vector<SegmentFile> files_;
+  bool stops_start_ = true;
+
+  // Where reading stands.
+  std::uint64_t chain_ = 0;
+  std::uint64_t synced_through_ = 0;
+  std::uint64_t offset_ = 0;
+  Index last_{};
+  Term last_term_{};
+  WallTime last_time_{};
+  Index hint_{};
+  raft::HardState hard_state_;
+  std::vector<Unproven> unproven_;
+  bool stopped_ = false;  // By damage.
+  Term term_behind_{};    // The highest one that shows behind damage.
+  // Where the log holds the entry that the snapshot ends with, if it is not the snapshot's.
+  struct Stranger {
+    std::string file;
+    std::uint64_t offset = 0;
+    Term term{};
+  };
+  std::optional<Stranger> stranger_;
+  std::vector<tree::Identity> identities_;  // Scratch.
+};
+
+}  // namespace quorate::storage
