@@ -209,11 +209,7 @@ class Loader {
     if (is_ephemeral_owner(family.owner)) {
       return corrupt("an ephemeral has children");
     }
-    znode.next = family.first_child;
-    if (family.first_child != no_slot) {
-      state_.znodes.at(family.first_child).previous = loaded.slot;
-    }
-    family.first_child = loaded.slot;
+    state_.join_siblings(family, loaded.slot);
     family.child_count += 1;
     family.below_bytes += state_.znodes.data_length(loaded.slot);  // The children's own; the rest comes from below.
     return adopt_owner(loaded.slot);

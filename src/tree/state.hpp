@@ -153,6 +153,8 @@ struct TreeState {
 
   void count_below(SlotNumber parent, std::int32_t znodes_more, std::int64_t bytes_more);
   void exchange_data(SlotNumber slot, ByteView data);
+  void join_siblings(Extra& family, SlotNumber slot);  // As the youngest.
+  void leave_siblings(Extra& family, SlotNumber slot);
   void link(SlotNumber slot, std::uint64_t key, SlotNumber parent);
   void unlink(SlotNumber slot, std::uint64_t key);
   void enlist(SlotNumber slot, std::int64_t owner);

@@ -99,16 +99,40 @@ void TreeState::exchange_data(SlotNumber slot, ByteView data) {
   }
 }
 
-void TreeState::link(SlotNumber slot, std::uint64_t key, SlotNumber parent) {
+void TreeState::join_siblings(Extra& family, SlotNumber slot) {
   Znode& znode = znodes.at(slot);
-  Extra& family = znodes.extra(parent);
-  znode.parent = parent;
-  znode.previous = no_slot;
-  znode.next = family.first_child;
-  if (family.first_child != no_slot) {
-    znodes.at(family.first_child).previous = slot;
+  znode.next = no_slot;
+  if (family.first_child == no_slot) {
+    znode.previous = slot;
+    family.first_child = slot;
+    return;
   }
-  family.first_child = slot;
+  Znode& first = znodes.at(family.first_child);
+  znode.previous = first.previous;
+  znodes.at(first.previous).next = slot;
+  first.previous = slot;
+}
+
+void TreeState::leave_siblings(Extra& family, SlotNumber slot) {
+  const Znode& znode = znodes.at(slot);
+  if (family.first_child == slot) {
+    family.first_child = znode.next;
+  } else {
+    Znode& before = znodes.at(znode.previous);
+    ensure(before.next == slot, "siblings know each other");
+    before.next = znode.next;
+  }
+  // After the last comes the first again.
+  const SlotNumber after = znode.next != no_slot ? znode.next : family.first_child;
+  if (after != no_slot) {
+    znodes.at(after).previous = znode.previous;
+  }
+}
+
+void TreeState::link(SlotNumber slot, std::uint64_t key, SlotNumber parent) {
+  Extra& family = znodes.extra(parent);
+  znodes.at(slot).parent = parent;
+  join_siblings(family, slot);
   family.child_count += 1;
   count_below(parent, 1, znodes.data_length(slot));
   index.insert(key, slot);
@@ -122,15 +146,7 @@ void TreeState::unlink(SlotNumber slot, std::uint64_t key) {
   const Znode& znode = znodes.at(slot);
   Extra& family = znodes.extra(znode.parent);
   ensure(slot != root && child_count(slot) == 0, "only leaves go");
-  if (znode.previous != no_slot) {
-    znodes.at(znode.previous).next = znode.next;
-  } else {
-    ensure(family.first_child == slot, "the first child has nobody before it");
-    family.first_child = znode.next;
-  }
-  if (znode.next != no_slot) {
-    znodes.at(znode.next).previous = znode.previous;
-  }
+  leave_siblings(family, slot);
   family.child_count -= 1;
   count_below(znode.parent, -1, -std::int64_t{znodes.data_length(slot)});
   index.erase(key, slot);

@@ -307,6 +307,32 @@ TEST_F(TreeTest, delete_checks_in_the_order_of_the_table) {  // Protocol 3.2, 5.
   EXPECT_EQ(remove({}), Status::session_expired);
 }
 
+TEST_F(TreeTest, children_are_listed_in_the_order_of_their_creation) {  // Protocol 3.4 leaves it open; tests of clients
+  const auto children = [&] {                                           // expect it of names that go up.
+    std::string names;
+    EXPECT_TRUE(tree.for_each_child("/p", [&](std::string_view name) { names += name; }).has_value());
+    return names;
+  };
+  ASSERT_EQ(create("/p").status, Status::ok);
+  for (const std::string_view path : {"/p/a", "/p/c", "/p/b", "/p/d", "/p/e"}) {
+    ASSERT_EQ(create(path).status, Status::ok);
+  }
+  EXPECT_EQ(children(), "acbde");
+  EXPECT_EQ(remove("/p/b"), Status::ok);  // One in the middle, the first, the last.
+  EXPECT_EQ(children(), "acde");
+  EXPECT_EQ(remove("/p/a"), Status::ok);
+  EXPECT_EQ(children(), "cde");
+  EXPECT_EQ(remove("/p/e"), Status::ok);
+  ASSERT_EQ(create("/p/a").status, Status::ok);
+  EXPECT_EQ(children(), "cda");
+  for (const std::string_view path : {"/p/c", "/p/d", "/p/a"}) {
+    EXPECT_EQ(remove(path), Status::ok);
+  }
+  EXPECT_EQ(children(), "");
+  ASSERT_EQ(create("/p/z").status, Status::ok);
+  EXPECT_EQ(children(), "z");
+}
+
 TEST_F(TreeTest, set_data_checks_in_the_order_of_the_table) {  // Protocol 3.5.
   ASSERT_EQ(create("/bobs", CreateMode::persistent, bobs_list).status, Status::ok);
   EXPECT_EQ(set({}).status, Status::bad_arguments);  // Null too: validation runs first.

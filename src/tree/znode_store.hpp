@@ -25,9 +25,9 @@ struct Znode {
   std::int32_t version = 0;
   AclId acl{};
   SlotNumber parent = no_slot;    // The root's is itself.
-  SlotNumber previous = no_slot;  // Siblings, in no meaningful order.
-  SlotNumber next = no_slot;
-  std::uint32_t extra = 0;           // Number of the Extra, 0: none.
+  SlotNumber previous = no_slot;  // Siblings in the order of their creation, and in a snapshot's after it was loaded;
+  SlotNumber next = no_slot;      // the first one's previous is the last.
+  std::uint32_t extra = 0;        // Number of the Extra, 0: none.
   std::uint32_t data_and_epoch = 0;  // 28 bits of data length, then the snapshot epoch.
   std::uint32_t name_and_flags = 0;  // 27 bits of name length, then flags.
 };
