@@ -176,7 +176,10 @@ def slow_handshake(court):
     """A client that never completes its handshake is dropped (protocol 1.8), silent or dribbling."""
     silent = protocol.Connection(court.port)
     silent.send_raw(b"\0\0")
+    mute = socket.create_connection(("127.0.0.1", court.port), timeout=20)
     check(closed(silent, 20), "a silent client was not dropped")
+    with mute:
+        check(mute.recv(1) == b"", "no end of stream")  # A reset would raise.
     if court.server.kind == "zookeeper":
         return "silent only: a dribbling client is never dropped by ZooKeeper"
     dribbling = protocol.Connection(court.port)

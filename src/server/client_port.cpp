@@ -234,7 +234,10 @@ void ClientPort::obey() {
       begin_close(slot, action);
     }
     if (action.abort) {
-      connection.stream.abort();
+      // With a reset if the kernel still holds bytes, so that they go too; else with an end, as ZooKeeper's (1.8).
+      if (connection.blocked) {
+        connection.stream.abort();
+      }
       forget(slot);
       continue;
     }
