@@ -1,15 +1,43 @@
 // What readers ask; const, so that any thread under the reader lock may.
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
+#include "tree/child_order.hpp"
 #include "tree/state.hpp"
 #include "tree/tree.hpp"
 
 namespace quorate::tree {
+namespace {
+
+void visit_in_order(const ZnodeStore& znodes, const Extra& family,
+                    const std::function<void(std::string_view name)>& visit) {
+  struct Place {
+    std::uint64_t rank;  // The bucket, then the age.
+    SlotNumber slot;
+  };
+  std::array<Place, ordered_children_max> room;  // NOLINT(*-member-init): what is used is written first.
+  std::size_t filled = 0;
+  for (SlotNumber child = family.first_child; child != no_slot; child = znodes.at(child).next) {
+    const std::uint64_t bucket = bucket_of(znodes.name(child), family.child_count);
+    room[filled] = {.rank = (bucket << 32U) | filled, .slot = child};
+    filled += 1;
+  }
+  const std::span<Place> places(room.data(), filled);
+  std::ranges::sort(places, {}, &Place::rank);
+  for (const Place& place : places) {
+    visit(znodes.name(place.slot));
+  }
+}
+
+}  // namespace
 
 std::optional<ZnodeView> Tree::find(std::string_view path) const {
   const SlotNumber slot = state_->find(path).slot;
@@ -46,6 +74,10 @@ std::optional<std::size_t> Tree::for_each_child(std::string_view path,
   const Extra* family = state_->znodes.find_extra(slot);
   if (family == nullptr) {
     return 0;
+  }
+  if (const std::size_t count = family->child_count; count > 1 && count <= ordered_children_max) {
+    visit_in_order(state_->znodes, *family, visit);
+    return count;
   }
   for (SlotNumber child = family->first_child; child != no_slot; child = state_->znodes.at(child).next) {
     visit(state_->znodes.name(child));

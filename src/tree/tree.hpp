@@ -98,8 +98,8 @@ class Tree {
   // out, and changes in between do no harm.
   [[nodiscard]] PathHint prefetch(std::string_view path) const;
   void prefetch(PathHint hint) const;
-  // Calls visit with each child's name, in the order of creation (after loading, a snapshot's); the number of children,
-  // or nullopt without the znode.
+  // Calls visit with each child's name, in the order of child_order.hpp (creation is a snapshot's order after loading);
+  // the number of children, or nullopt without the znode.
   std::optional<std::size_t> for_each_child(std::string_view path,
                                             const std::function<void(std::string_view name)>& visit) const;
   // Descendants at any depth, the znode itself not counted (protocol 3.19). Kept or counted within the 1 ms rule.

@@ -307,30 +307,62 @@ TEST_F(TreeTest, delete_checks_in_the_order_of_the_table) {  // Protocol 3.2, 5.
   EXPECT_EQ(remove({}), Status::session_expired);
 }
 
-TEST_F(TreeTest, children_are_listed_in_the_order_of_their_creation) {  // Protocol 3.4 leaves it open; tests of clients
-  const auto children = [&] {                                           // expect it of names that go up.
-    std::string names;
-    EXPECT_TRUE(tree.for_each_child("/p", [&](std::string_view name) { names += name; }).has_value());
-    return names;
-  };
-  ASSERT_EQ(create("/p").status, Status::ok);
-  for (const std::string_view path : {"/p/a", "/p/c", "/p/b", "/p/d", "/p/e"}) {
-    ASSERT_EQ(create(path).status, Status::ok);
+class TreeLists : public TreeTest {
+ protected:
+  void fill(std::string_view names) {  // With blanks between.
+    while (!names.empty()) {
+      const std::size_t end = std::min(names.find(' '), names.size());
+      EXPECT_EQ(create("/p/" + std::string(names.substr(0, end))).status, Status::ok);
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
   }
-  EXPECT_EQ(children(), "acbde");
-  EXPECT_EQ(remove("/p/b"), Status::ok);  // One in the middle, the first, the last.
-  EXPECT_EQ(children(), "acde");
-  EXPECT_EQ(remove("/p/a"), Status::ok);
-  EXPECT_EQ(children(), "cde");
-  EXPECT_EQ(remove("/p/e"), Status::ok);
-  ASSERT_EQ(create("/p/a").status, Status::ok);
-  EXPECT_EQ(children(), "cda");
-  for (const std::string_view path : {"/p/c", "/p/d", "/p/a"}) {
+  [[nodiscard]] std::string children(std::string_view path = "/p") const {
+    std::string names;
+    EXPECT_TRUE(tree.for_each_child(path,
+                                    [&](std::string_view name) {
+                                      names += names.empty() ? "" : " ";
+                                      names += name;
+                                    })
+                    .has_value());
+    return names;
+  }
+};
+
+// The lists are what Java's HashSet<String>(8) gave for these names, added in this order.
+TEST_F(TreeLists, short_child_lists_have_the_order_that_zookeeper_gives_them) {  // Protocol 3.4.
+  ASSERT_EQ(create("/p").status, Status::ok);
+  fill("foo bar baz qux quux corge grault");
+  EXPECT_EQ(children(), "grault bar quux corge qux foo baz");
+  for (const std::string_view path : {"/p/grault", "/p/baz", "/p/corge"}) {  // The first, the last, one between.
+    EXPECT_EQ(remove(path), Status::ok);
+  }
+  EXPECT_EQ(children(), "bar quux qux foo");
+  for (const std::string_view path : {"/p/foo", "/p/bar", "/p/qux", "/p/quux"}) {
     EXPECT_EQ(remove(path), Status::ok);
   }
   EXPECT_EQ(children(), "");
-  ASSERT_EQ(create("/p/z").status, Status::ok);
-  EXPECT_EQ(children(), "z");
+  fill(
+      "node-1 node-2 node-10 node-11 node-3 lock-0000000000 lock-0000000001 lock-0000000010 \u00e9 \u00fc "
+      "\u65e5\u672c");
+  EXPECT_EQ(children(),
+            "node-1 node-2 node-3 lock-0000000001 lock-0000000000 \u00e9 lock-0000000010 \u65e5\u672c "
+            "node-11 \u00fc node-10");
+  ASSERT_EQ(create("/_net_zookeeper_test").status, Status::ok);
+  EXPECT_EQ(children("/"), "p _net_zookeeper_test zookeeper");
+}
+
+TEST_F(TreeLists, long_child_lists_have_the_order_of_creation) {  // Protocol 3.4.
+  ASSERT_EQ(create("/p").status, Status::ok);
+  std::string names = "0";
+  for (int number = 1; number < 130; ++number) {
+    names += ' ' + std::to_string(number);
+  }
+  fill(names);
+  EXPECT_EQ(children(), names);
+  EXPECT_EQ(remove("/p/129"), Status::ok);
+  EXPECT_EQ(children(), names.substr(0, names.rfind(' ')));
+  EXPECT_EQ(remove("/p/0"), Status::ok);  // 128 are left: a short list.
+  EXPECT_NE(children(), names.substr(2, names.rfind(' ') - 2));
 }
 
 TEST_F(TreeTest, set_data_checks_in_the_order_of_the_table) {  // Protocol 3.5.
