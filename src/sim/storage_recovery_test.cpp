@@ -190,7 +190,7 @@ TEST(StorageRecovery, an_entry_older_than_the_snapshots_time_is_damage) {  // R-
 
 TEST(StorageRecovery, a_term_older_than_the_snapshots_is_damage) {
   // The log begins right behind the snapshot, so no entry of it tells the term there.
-  Sample sample([](Life& life) { EXPECT_TRUE(life.snapshot()); });
+  Sample sample([](Life& life) { EXPECT_TRUE(life.snapshot() && life.mark()); });
   {
     sample.disk.restart();
     Life life{sample.disk, sample.promises, one_segment};
@@ -202,13 +202,16 @@ TEST(StorageRecovery, a_term_older_than_the_snapshots_is_damage) {
   EXPECT_TRUE(look(sample.disk)->may_start());
   Disk other = Sample([](Life& life) {
                  life.change_header = [](wire::SnapshotHeader& header) { header.point.term = Term{9}; };
-                 EXPECT_TRUE(life.snapshot());
+                 EXPECT_TRUE(life.snapshot() && life.mark());
                }).disk;
   other.restart();
   sample.disk.overwrite(path, 0, other.contents(path));
   const auto recovery = look(sample.disk);
   ASSERT_TRUE(recovery) << recovery.error().message;
   EXPECT_FALSE(recovery->may_start());
+  const Damage* damage = find(*recovery, Damage::Kind::corrupt_record);
+  ASSERT_NE(damage, nullptr);
+  EXPECT_EQ(damage->index, Index{5});
 }
 
 TEST(StorageRecovery, an_entry_that_was_replaced_before_the_snapshot_is_no_damage) {

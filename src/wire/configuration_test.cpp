@@ -134,7 +134,9 @@ TEST(configuration, lists_that_break_a_rule_are_corrupt) {
   EXPECT_EQ(error_of(with(4, 0)), ErrorCode::corrupt) << "no id";
   EXPECT_EQ(error_of(with(4, 2)), ErrorCode::corrupt) << "the same id twice";
   EXPECT_EQ(error_of(with(outgoing_at + 1, 2)), ErrorCode::corrupt) << "the same outgoing voter twice";
-  EXPECT_EQ(error_of(with(outgoing_at + 2, 9)), ErrorCode::corrupt) << "an outgoing voter that is no member";
+  std::string stranger = with(outgoing_at, 3);
+  stranger.insert(outgoing_at + 3, 1, '\x09');
+  EXPECT_EQ(error_of(stranger), ErrorCode::corrupt) << "an outgoing voter that is no member";
   std::string alone = with(outgoing_at, 1);
   alone.erase(outgoing_at + 2, 1);
   EXPECT_EQ(error_of(alone), ErrorCode::corrupt) << "a member that leaves a vote which it does not have";
@@ -167,7 +169,14 @@ TEST(configuration, counts_and_lengths_are_bounded) {  // S-601
   std::string members = testing::unhex("0100");
   Packer many(members);
   many.write_varint(configuration_members_max + 1);
-  members += std::string(30 * (configuration_members_max + 1), '\0');
+  for (std::uint64_t id = 1; id <= configuration_members_max + 1; ++id) {
+    std::string one;
+    Packer record(one);
+    record.write_varint(id);
+    record.write_raw(std::string(16, '\0') + std::string("\x01\0", 2));
+    many.write_sized(one);
+  }
+  many.write_raw(std::string_view("\0\0", 2));
   EXPECT_EQ(error_of(members), ErrorCode::corrupt) << "more members than there may be";
 }
 
