@@ -16,7 +16,10 @@ namespace quorate::cli {
 
 namespace {
 
-int run_repair(const storage::Paths& paths, bool act) {
+int run_repair(storage::Paths paths, bool act) {
+  if (storage::is_same_directory(paths.data, paths.log)) {
+    paths.log.clear();  // Spelled in two ways it would be locked twice.
+  }
   storage::PosixDisk disk;
   const auto report = storage::repair(disk, paths, server::run_in_parallel, act);
   if (!report) {

@@ -16,7 +16,10 @@ namespace quorate::cli {
 
 namespace {
 
-int run_verify(const storage::Paths& paths) {
+int run_verify(storage::Paths paths) {
+  if (storage::is_same_directory(paths.data, paths.log)) {
+    paths.log.clear();  // Spelled in two ways it would be locked twice.
+  }
   storage::PosixDisk disk;
   const auto report = storage::verify(disk, paths, server::run_in_parallel);
   if (!report) {

@@ -63,7 +63,7 @@ constexpr std::array table = std::to_array<Setting>({
      "Log entries between snapshots, drawn anew from [half, whole] after each. Values below 2 are raised to 2."},
     {"snapSizeLimitInKb", "", Kind::integer, "4194304", -int_max, INT64_MAX / 1024, "KiB", Effect::active,
      "Bytes of log between snapshots; 0 or less: no limit."},
-    {"preAllocSize", "", Kind::integer, "65536", 1024, 4'194'304, "KiB", Effect::active,
+    {"preAllocSize", "", Kind::integer, "65536", 1024, 1'048'576, "KiB", Effect::active,
      "Size of a log segment. Segments are written once with zeros and then recycled.", true},
     {"txnLogSizeLimitInKb", "", Kind::integer, "-1", -int_max, INT64_MAX / 1024, "KiB", Effect::ignored,
      "Segments have the size of preAllocSize."},

@@ -13,6 +13,7 @@
 #include "net/clock.hpp"
 #include "server/logging.hpp"
 #include "server/worker.hpp"
+#include "storage/posix_disk.hpp"
 #include "storage/recovery.hpp"
 #include "storage/snapshots.hpp"
 #include "tree/memory_advice.hpp"
@@ -63,13 +64,16 @@ Started<std::unique_ptr<storage::DataDirectory>> open_directory(const Config& co
   if (const std::optional<Error> theirs = refuse_zookeepers_directory(config, disk)) {
     return failed(*theirs);
   }
+  // Spelled in two ways it would be locked twice, and the second lock be refused.
+  const bool one = storage::is_same_directory(config.data_directory, config.log_directory);
   const storage::Identity fresh{.cluster_high = true_random(),
                                 .cluster_low = true_random(),
                                 .node = config.node,
                                 .incarnation_high = true_random(),
                                 .incarnation_low = true_random()};
   Result<storage::DataDirectory> directory = storage::DataDirectory::open(
-      disk, storage::Paths{.data = config.data_directory, .log = config.log_directory}, fresh);
+      disk, storage::Paths{.data = config.data_directory, .log = one ? config.data_directory : config.log_directory},
+      fresh);
   if (!directory) {
     return failed(directory.error());
   }

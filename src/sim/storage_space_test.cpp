@@ -174,6 +174,28 @@ TEST(StorageSpace, many_starts_on_a_full_disk_are_as_good_as_one) {
   EXPECT_FALSE(last.wal().low_on_space());
 }
 
+// the small reserve is for this; a spare is for the writes that go on when another one is left.
+TEST(StorageSpace, a_start_on_a_full_disk_takes_the_smallest_file_and_serves_writes_if_all_others_are_left) {
+  constexpr storage::WalConfig segments{.segment_bytes = 256 * 4096, .recycled_segments_max = 1};
+  Disk disk;
+  Promises promises;
+  {
+    Life life{disk, promises, segments};
+    ASSERT_TRUE(life.start() && life.keep_house() && life.append(3, 300));
+    auto file = disk.open("data/log/spare-0-0", storage::Disk::Open::create_new);
+    ASSERT_TRUE(file && (*file)->write(0, std::string(30 * 4096, '\0')) && (*file)->sync());
+    ASSERT_TRUE(disk.sync_directory("data/log"));
+  }
+  disk.set_capacity(disk.used_bytes());
+  disk.restart();
+  Life second{disk, promises, segments};
+  ASSERT_TRUE(second.start()) << second.complaint;
+  EXPECT_FALSE(disk.exists("data/log/spare-0-0").value());
+  EXPECT_EQ(disk.contents("data/log/reserve").size(), segments.segment_bytes);
+  ASSERT_TRUE(second.keep_house()) << "nothing is to be made";
+  EXPECT_FALSE(second.wal().low_on_space());
+}
+
 TEST(StorageSpace, a_start_that_finds_too_little_takes_nothing) {
   Disk disk;
   Promises promises;

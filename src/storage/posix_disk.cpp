@@ -5,6 +5,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -273,6 +274,22 @@ Result<std::uint64_t> PosixDisk::free_bytes(const std::string& path) {
     return system_failure("inspect the file system of", path);
   }
   return std::uint64_t{status.f_bavail} * std::uint64_t{status.f_frsize};
+}
+
+bool is_same_directory(const std::string& one, const std::string& other) {
+  struct stat first{};
+  struct stat second{};
+  if (::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0) {
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  }
+  const auto spelled_out = [](const std::string& path) {
+    std::error_code trouble;
+    // With a slash at the end of all, whoever wrote one and whoever did not are told the same.
+    const std::filesystem::path absolute = std::filesystem::absolute(path, trouble) / "";
+    const std::filesystem::path whole = trouble ? absolute : std::filesystem::weakly_canonical(absolute, trouble);
+    return trouble ? path : whole.string();
+  };
+  return spelled_out(one) == spelled_out(other);
 }
 
 Result<std::unique_ptr<File>> PosixDisk::lock(const std::string& path) {

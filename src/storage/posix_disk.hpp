@@ -2,6 +2,8 @@
 
 // The real disk: POSIX files, owner-only, never through a symbolic link (S-602).
 
+#include <string>
+
 #include "storage/disk.hpp"
 
 namespace quorate::storage {
@@ -18,5 +20,9 @@ class PosixDisk final : public Disk {
   Result<std::uint64_t> free_bytes(const std::string& path) override;
   Result<std::unique_ptr<File>> lock(const std::string& path) override;
 };
+
+// Whether both name one directory, however each is spelled: relative, with a slash at its end, through a symbolic link.
+// Either may not exist yet.
+[[nodiscard]] bool is_same_directory(const std::string& one, const std::string& other);
 
 }  // namespace quorate::storage

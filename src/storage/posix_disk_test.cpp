@@ -83,6 +83,19 @@ TEST_F(PosixDiskTest, files_and_directories_are_for_their_owner_alone) {  // S-6
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
+TEST_F(PosixDiskTest, one_directory_is_recognised_however_it_is_spelled) {
+  ASSERT_TRUE(disk_.make_directory(path("data")));
+  std::filesystem::create_directory_symlink(path("data"), path("link"));
+  for (const char* name : {"data", "data/", "./data//", "link", "link/"}) {
+    EXPECT_TRUE(is_same_directory(path("data"), path(name))) << name;
+  }
+  // Not there yet.
+  EXPECT_TRUE(is_same_directory(path("new"), path("./new/")));
+  EXPECT_TRUE(is_same_directory(path("data/new"), path("link/new")));
+  EXPECT_FALSE(is_same_directory(path("new"), path("newer")));
+  EXPECT_TRUE(is_same_directory("new", std::filesystem::absolute("new").string()));
+}
+
 TEST_F(PosixDiskTest, a_symbolic_link_is_not_followed) {  // S-602
   std::ofstream(path("elsewhere")) << "precious";
   std::filesystem::create_symlink(path("elsewhere"), path("link"));

@@ -4,6 +4,7 @@
 // has a deadline.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -214,7 +215,11 @@ class Running {
     ASSERT_TRUE(started.has_value()) << started.error().message;
     server_ = std::move(*started);
     port_ = server_->port();
-    thread_ = std::thread([this] { code_ = server_->run(); });
+    has_ended_ = false;
+    thread_ = std::thread([this] {
+      code_ = server_->run();
+      has_ended_ = true;
+    });
   }
   ExitCode stop() {
     if (server_) {
@@ -224,6 +229,9 @@ class Running {
     }
     return code_;
   }
+
+  // By itself. Its connections are closed by stop() or wait().
+  [[nodiscard]] bool has_ended() const { return has_ended_; }
 
   // Ends by itself: waits for that.
   ExitCode wait() {
@@ -243,6 +251,7 @@ class Running {
   storage::Disk* used_disk_;
   std::unique_ptr<Server> server_;
   std::thread thread_;
+  std::atomic<bool> has_ended_{false};
   std::uint16_t port_ = 0;
   ExitCode code_ = ExitCode::unexpected;
 };
