@@ -84,6 +84,9 @@ TEST_F(Keeping, blocks_that_check_and_do_not_decode_are_damage) {
   const std::string path = newest_path();
   wire::SnapshotHeader header;
   header.point = raft::LogId{.term = Term{1}, .index = indexes_[3]};
+  header.configuration.members = {raft::Member{.id = test_identity.node,
+                                               .incarnation_high = test_identity.incarnation_high,
+                                               .incarnation_low = test_identity.incarnation_low}};
   std::string bytes;
   wire::encode_snapshot_header(bytes, header);
   wire::SnapshotFooter footer{.blocks = 1, .items = 1, .file_bytes = 0, .digest = wire::extend_digest(0, bytes)};
