@@ -136,11 +136,24 @@ TEST(StorageRecovery, a_foreign_snapshot_is_refused_with_what_where_and_what_to_
     });
     const auto recovery = look(sample.disk);
     ASSERT_FALSE(recovery) << what;
-    EXPECT_EQ(recovery.error().code, ErrorCode::refused);
+    EXPECT_EQ(recovery.error().code, ErrorCode::invalid);
     for (const std::string& part : {what, std::string{"0004.snapshot"}, std::string{"move it out"}}) {
       EXPECT_NE(recovery.error().message.find(part), std::string::npos) << recovery.error().message;
     }
   }
+}
+
+TEST(StorageRecovery, a_foreign_snapshot_that_is_not_needed_is_refused_all_the_same) {
+  // It would count as the second one that checks, and the log would be released by it.
+  Sample sample([](Life& life) {
+    life.change_header = [](wire::SnapshotHeader& header) { header.cluster_low = 99; };
+    EXPECT_TRUE(life.snapshot() && life.append(1, 10));
+    life.change_header = [](wire::SnapshotHeader&) {};
+    EXPECT_TRUE(life.snapshot());
+  });
+  const auto recovery = look(sample.disk);
+  ASSERT_FALSE(recovery);
+  EXPECT_NE(recovery.error().message.find("0004.snapshot"), std::string::npos) << recovery.error().message;
 }
 
 TEST(StorageRecovery, a_snapshot_of_another_history_is_damage_while_the_log_still_tells) {  // R-607, K-81

@@ -58,7 +58,7 @@ Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& 
       (header.cluster_high != identity.cluster_high || header.cluster_low != identity.cluster_low);
   if (other_cluster) {
     return failure(
-        ErrorCode::refused,
+        ErrorCode::invalid,
         fmt::format("{}: the snapshot belongs to cluster {:016x}{:016x}, and {} to cluster {:016x}{:016x}: {}",
                     file.path, header.cluster_high, header.cluster_low, directory.paths().data, identity.cluster_high,
                     identity.cluster_low, advice));
@@ -68,12 +68,23 @@ Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& 
   if (self != members.end() &&
       (self->incarnation_high != identity.incarnation_high || self->incarnation_low != identity.incarnation_low)) {
     return failure(
-        ErrorCode::refused,
+        ErrorCode::invalid,
         fmt::format("{}: in the snapshot server {} has the incarnation {:016x}{:016x}, and {} is {:016x}{:016x}: {}",
                     file.path, raw(identity.node), self->incarnation_high, self->incarnation_low,
                     directory.paths().data, identity.incarnation_high, identity.incarnation_low, advice));
   }
   return {};
+}
+
+// A snapshot that a start does not need is still one that it may need later, and one that the log is released by: only
+// its damage is not looked for now.
+Result<void> look_at_spare(DataDirectory& directory, const SnapshotFile& file) {
+  const auto header = read_snapshot_header(directory, file);
+  if (!header) {
+    return header.error().code == ErrorCode::unsupported ? Result<void>{std::unexpected(header.error())}
+                                                         : Result<void>{};
+  }
+  return refuse_foreign(directory, file, *header);
 }
 
 // The streams of this very directory tell how often it was started when the snapshot was taken.
@@ -111,7 +122,10 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
   bool delivered = false;
   for (const SnapshotFile& file : *files) {
     if (recovery.snapshot && !options.everything) {
-      break;
+      if (auto own = look_at_spare(directory, file); !own) {
+        return own;
+      }
+      continue;
     }
     auto header =
         recovery.snapshot ? verify_snapshot(directory, file) : load_snapshot(directory, file, watched, executor);

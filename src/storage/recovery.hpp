@@ -75,7 +75,7 @@ struct Recovery {
 };
 
 // Reads without changing anything; DataDirectory::begin_start(recovery.starts) is the first write, and then
-// Wal::open(recovery.log.position). Errors are what kept it from reading: io, refused (a snapshot of another cluster or
+// Wal::open(recovery.log.position). Errors are what kept it from reading: io, invalid (a snapshot of another cluster or
 // server), unsupported (R-121: anything in a header, an entry or an item that a newer version wrote). What it found
 // wrong is in `damage`; entries that are handed out can be carried out (wire::check_entry).
 Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,

@@ -301,6 +301,14 @@ Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const Snaps
   return reader->header();
 }
 
+Result<wire::SnapshotHeader> read_snapshot_header(DataDirectory& directory, const SnapshotFile& file) {
+  auto reader = SnapshotReader::open(directory, file);
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  return reader->header();
+}
+
 Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const SnapshotFile& file) {
   auto reader = SnapshotReader::open(directory, file);
   if (!reader) {

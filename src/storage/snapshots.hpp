@@ -49,6 +49,9 @@ struct SnapshotSink {
 Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const SnapshotFile& file, const SnapshotSink& sink,
                                            const Executor& executor);
 
+// Header and footer alone.
+Result<wire::SnapshotHeader> read_snapshot_header(DataDirectory& directory, const SnapshotFile& file);
+
 // The same checks without decompression: that all bytes are what was written.
 Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const SnapshotFile& file);
 
