@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <fmt/format.h>
 #include <string>
 
 #include "cli/commands.hpp"
@@ -13,7 +14,8 @@ namespace {
 
 int run(int count, char** arguments) {
   CLI::App app{"Quorate: a coordination service that ZooKeeper clients work with unchanged", "quorate"};
-  app.set_version_flag("--version", "quorate " + std::string(quorate::server::version));
+  app.set_version_flag("--version", fmt::format("quorate {} ({}, {})", quorate::server::version(),
+                                                quorate::server::commit(), quorate::server::commit_date()));
   app.require_subcommand(1);
   int exit_code = 0;
   quorate::cli::add_serve(app, exit_code);

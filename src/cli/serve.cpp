@@ -63,7 +63,7 @@ void say_how_to_use(const server::Config& config, std::uint16_t port) {
   std::fputs(fmt::format("Quorate {} serves ZooKeeper clients on {}; its data is in {}.\n"
                          "  connect: zkCli.sh -server {}    (or any other ZooKeeper client)\n"
                          "  stop:    Ctrl-C, or kill {}\n",
-                         server::version, place, config.data_directory, place, ::getpid())
+                         server::version(), place, config.data_directory, place, ::getpid())
                  .c_str(),
              stdout);
   std::fflush(stdout);

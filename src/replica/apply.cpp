@@ -13,6 +13,14 @@
 #include "wire/replies.hpp"
 
 namespace quorate::replica {
+namespace {
+
+// Operations 2.10.
+constexpr std::int64_t digest_interval = 128;
+constexpr std::size_t digests_max = 1024;
+
+}  // namespace
+
 void Replica::State::apply_entry(const raft::Entry& entry) {
   ensure(entry.index == next(applied.index), "entries are applied in order, each once (R-312)");
   applied = raft::LogId{.term = entry.term, .index = entry.index};
@@ -29,9 +37,19 @@ void Replica::State::apply_entry(const raft::Entry& entry) {
   if (entry.kind == raft::EntryKind::command) {
     apply_command(entry);
   }
+  if (raw(context.zxid) % digest_interval == 0) {
+    remember_digest();
+  }
   if (entry.term == core.term()) {
     serving = true;
   }
+}
+
+void Replica::State::remember_digest() {
+  if (digests.size() == digests_max) {
+    digests.pop_front();
+  }
+  digests.push_back(RememberedDigest{.zxid = context.zxid, .digest = tree.digest()});
 }
 
 void Replica::State::apply_term_start(const raft::Entry& entry) {

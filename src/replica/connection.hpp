@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "replica/mailbox.hpp"
 #include "replica/ring.hpp"
 #include "tree/types.hpp"
+#include "wire/requests.hpp"
 
 namespace quorate::replica {
 
@@ -89,6 +91,14 @@ enum class Phase : std::uint8_t {
   dead,     // The socket is gone; the slot becomes free when no event for it can be on its way.
 };
 
+// A setWatches that is answered in slices. With a copy of its bytes: the connection's input moves.
+struct WatchesBeingSet {
+  std::string body;
+  wire::DecodeScratch scratch;
+  wire::Request request;
+  std::size_t done = 0;  // Paths, in the order of the lists.
+};
+
 struct Connection {
   // Where a receive ended, and when it was: only kept while waits are limited (protocol 14.3).
   struct Arrival {
@@ -119,6 +129,7 @@ struct Connection {
   std::int32_t timeout_ms = 0;
   std::string session_request;  // Of the create or resume under way.
   Credentials credentials;
+  std::unique_ptr<WatchesBeingSet> watches_being_set;
 
   std::int32_t refused_length = 0;  // Of the frame that was too large.
 

@@ -65,25 +65,33 @@ void SessionExpiry::leave_out(MonoTime from, MonoTime until) {
   }
 }
 
-void SessionExpiry::take_expired(MonoTime now, std::vector<SessionId>& into) {
+void SessionExpiry::take_expired(MonoTime now, std::vector<SessionId>& into, std::size_t looks_max) {
   const std::int64_t due = raw(after_ms(now, -report_lag_ms)) / tick_us_;
   while (!buckets_.empty() && buckets_.begin()->first <= due) {
-    const auto bucket = buckets_.extract(buckets_.begin());
-    for (const SessionId session : bucket.mapped()) {
-      const auto found = sessions_.find(session);
-      if (found == sessions_.end() || found->second.closing || found->second.bucket != bucket.key()) {
-        continue;
+    auto& [bucket, members] = *buckets_.begin();
+    for (; !members.empty(); members.pop_back(), --looks_max) {
+      if (looks_max == 0) {
+        return;
       }
-      Lease& lease = found->second;
-      const std::int64_t wanted = bucket_of(lease);
-      if (wanted > due) {
-        schedule(session, lease, wanted);
-      } else {
-        lease.closing = true;
-        lease.bucket = 0;
-        into.push_back(session);
-      }
+      look_at(members.back(), bucket, due, into);
     }
+    buckets_.erase(buckets_.begin());
+  }
+}
+
+void SessionExpiry::look_at(SessionId session, std::int64_t bucket, std::int64_t due, std::vector<SessionId>& into) {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end() || found->second.closing || found->second.bucket != bucket) {
+    return;
+  }
+  Lease& lease = found->second;
+  const std::int64_t wanted = bucket_of(lease);
+  if (wanted > due) {
+    schedule(session, lease, wanted);
+  } else {
+    lease.closing = true;
+    lease.bucket = 0;
+    into.push_back(session);
   }
 }
 
@@ -95,10 +103,13 @@ void SessionExpiry::not_closing(SessionId session) {
   }
 }
 
-void SessionExpiry::for_each_bucket(
-    const std::function<void(MonoTime expires, const std::vector<SessionId>&)>& visit) const {
+void SessionExpiry::for_each_bucket(const std::function<void(MonoTime expires, const std::vector<SessionId>&)>& visit,
+                                    std::size_t sessions_max) const {
   std::map<std::int64_t, std::vector<SessionId>> view;
   for (const auto& [session, lease] : sessions_) {
+    if (sessions_max-- == 0) {
+      break;
+    }
     view[bucket_of(lease)].push_back(session);
   }
   for (auto& [bucket, members] : view) {

@@ -36,13 +36,15 @@ class SessionExpiry {
   void leave_out(MonoTime from, MonoTime until);
 
   // Appends the sessions that were silent for their timeout, and marks them closing: they are not named again.
-  void take_expired(MonoTime now, std::vector<SessionId>& into);
+  // Looks at `looks_max` of those that are due at most, so that no call is long; the next call goes on.
+  void take_expired(MonoTime now, std::vector<SessionId>& into, std::size_t looks_max = SIZE_MAX);
   // The proposal to expire it came to nothing (refused, or void because the session moved).
   void not_closing(SessionId session);
 
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
-  // For `dump`: buckets ascending by time, sessions ascending by id in each.
-  void for_each_bucket(const std::function<void(MonoTime expires, const std::vector<SessionId>&)>& visit) const;
+  // For `dump`: buckets ascending by time, sessions ascending by id in each. Of at most that many sessions, whichever.
+  void for_each_bucket(const std::function<void(MonoTime expires, const std::vector<SessionId>&)>& visit,
+                       std::size_t sessions_max = SIZE_MAX) const;
 
  private:
   struct Lease {
@@ -53,6 +55,7 @@ class SessionExpiry {
   };
 
   [[nodiscard]] std::int64_t bucket_of(const Lease& lease) const;
+  void look_at(SessionId session, std::int64_t bucket, std::int64_t due, std::vector<SessionId>& into);
   void schedule(SessionId session, Lease& lease, std::int64_t bucket);
 
   std::int64_t tick_us_;

@@ -88,6 +88,33 @@ TEST(SessionExpiry, a_new_leader_gives_everyone_the_full_timeout) {  // R-716
   EXPECT_EQ(expired(expiry, 27000).size(), 2U);
 }
 
+TEST(SessionExpiry, many_are_looked_at_in_slices) {  // Design chapter 7
+  SessionExpiry expiry(tick);
+  for (std::int64_t id = 1; id <= 10; ++id) {
+    expiry.set(SessionId{id}, 4000, at_ms(0));
+  }
+  std::vector<SessionId> ids;
+  for (const std::size_t expected : {4U, 8U, 10U, 10U}) {
+    expiry.take_expired(at_ms(7000), ids, 4);
+    EXPECT_EQ(ids.size(), expected);
+  }
+}
+
+// Design chapter 5: what lies before the pause counts, what lies in it does not, and what came in it was heard at its
+// end.
+TEST(SessionExpiry, a_pause_is_left_out) {
+  SessionExpiry expiry(tick);
+  expiry.set(SessionId{1}, 10000, at_ms(0));
+  expiry.set(SessionId{2}, 10000, at_ms(6000));
+  expiry.set(SessionId{3}, 10000, at_ms(9000));
+  expiry.leave_out(at_ms(5000), at_ms(8000));
+  EXPECT_TRUE(expired(expiry, 13000).empty());
+  EXPECT_EQ(expired(expiry, 14100), std::vector<SessionId>{SessionId{1}});
+  EXPECT_TRUE(expired(expiry, 18000).empty());
+  EXPECT_EQ(expired(expiry, 20000 - 1).size(), 0U);
+  EXPECT_EQ(expired(expiry, 20100).size(), 2U);
+}
+
 TEST(SessionExpiry, a_removed_session_never_expires) {
   SessionExpiry expiry(tick);
   expiry.set(SessionId{1}, 4000, at_ms(0));

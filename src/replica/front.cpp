@@ -141,9 +141,12 @@ bool Front::serve(Mailbox& mail, MonoTime now) {
   State& state = *state_;
   state.now = std::max(state.now, now);
   state.drop_watches_of_closed();
-  state.drain(mail);  // Before any read is answered: an event leaves before the data that it announces (design 4).
+  // Before any read is answered: an event leaves before the data that it announces (design 4).
+  if (!state.drain(mail)) {
+    return true;
+  }
   state.recycle_slots();
-  return state.serve_ready();
+  return state.serve_ready() || !state.dead_slots.empty();
 }
 
 void Front::tick(MonoTime now) {

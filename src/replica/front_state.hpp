@@ -36,7 +36,8 @@ struct Front::State {
   // front.cpp
   [[nodiscard]] Connection* find(ConnectionRef ref) const;
   [[nodiscard]] tree::WatcherId watcher_of(const Connection& connection) const;
-  void drain(Mailbox& mail);
+  // False: there is more; then nothing may be answered yet that could be newer than what waits there.
+  bool drain(Mailbox& mail);
   void deliver(const MailItem& item, ByteView bytes);
   void deliver_event(const MailItem& item, ByteView bytes);
   void deliver_reply(Connection& connection, const MailItem& item, ByteView bytes);
@@ -59,6 +60,7 @@ struct Front::State {
   void touch_unheard_ones();
   // Books what was appended to the output behind `before`, and bounds the output (S-203).
   void queued_output(Connection& connection, std::size_t before);
+  void bound_output(Connection& connection, std::size_t added);
   void touch(Connection& connection);
 
   // handshake.cpp
@@ -81,9 +83,10 @@ struct Front::State {
   bool handle_frame(Connection& connection, ByteView frame);
   bool handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,
                     ByteView frame);
-  void handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
+  // Both false: a slice of it is done; the same frame is to be handled again.
+  bool handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
                     ByteView body);
-  void dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode, ByteView body);
+  bool dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode, ByteView body);
   [[nodiscard]] bool is_throttled() const;
   // Of the request of `frame_bytes` that stands first in the input: since when it waits.
   [[nodiscard]] std::int64_t waited_us(Connection& connection, std::size_t frame_bytes);
@@ -96,10 +99,11 @@ struct Front::State {
   // reads.cpp: the body is decoded into `request`; each appends its reply to the connection's output.
   void answer_read(Connection& connection, const wire::ReplyHeader& header, wire::Opcode opcode);
   void answer_exists(Connection& connection, wire::ReplyHeader header);
-  void answer_data(Connection& connection, wire::ReplyHeader header);
-  void answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat);
+  std::optional<tree::ZnodeView> find_readable(Connection& connection, wire::ReplyHeader header, std::string_view path);
+  void answer_data(Connection& connection, const wire::ReplyHeader& header);
+  void answer_children(Connection& connection, const wire::ReplyHeader& header, bool with_stat);
   void answer_acl(Connection& connection, wire::ReplyHeader header);
-  void answer_descendants(Connection& connection, wire::ReplyHeader header);
+  void answer_descendants(Connection& connection, const wire::ReplyHeader& header);
   void answer_ephemerals(Connection& connection, const wire::ReplyHeader& header);
   void answer_multi_read(Connection& connection, const wire::ReplyHeader& header);
   void append_read_result(Connection& connection, wire::MultiReadReply& reply, const wire::ReadOperation& operation);
@@ -107,10 +111,12 @@ struct Front::State {
   // watches.cpp
   void answer_check_watches(Connection& connection, wire::ReplyHeader header, bool remove);
   void answer_add_watch(Connection& connection, const wire::ReplyHeader& header);
-  void answer_set_watches(Connection& connection, const wire::ReplyHeader& header);
-  void catch_up_data(Connection& connection, const wire::SetWatchesRequest& wanted);
-  void catch_up_exist(Connection& connection, const wire::SetWatchesRequest& wanted);
-  void catch_up_child(Connection& connection, const wire::SetWatchesRequest& wanted);
+  // False: a slice is done, and the request is to be answered again.
+  bool answer_set_watches(Connection& connection, wire::ReplyHeader header, wire::Opcode opcode, ByteView body);
+  bool set_watches(Connection& connection, WatchesBeingSet& setting);
+  void catch_up_data(Connection& connection, Zxid seen, std::string_view path);
+  void catch_up_exist(Connection& connection, std::string_view path);
+  void catch_up_child(Connection& connection, Zxid seen, std::string_view path);
   void send_missed(Connection& connection, tree::EventType type, std::string_view path);
 
   // eager_acl.cpp
@@ -130,7 +136,9 @@ struct Front::State {
 
   std::vector<std::unique_ptr<Connection>> connections;  // By slot; the objects never move.
   std::vector<std::uint32_t> free_slots;
-  std::vector<std::uint32_t> dead_slots;
+  std::vector<std::uint32_t> dead_slots;       // Their sockets are gone; their watches are not, or not all of them.
+  std::vector<std::uint32_t> unwatched_slots;  // Events that were posted for them before may still be in the mailbox.
+  std::size_t mail_drained = 0;                // Items of the mailbox that have been delivered.
   std::unordered_map<SessionId, std::uint32_t> holders;  // The serving connection of a session; looked up only.
   Ring<std::uint32_t> ready;
   std::vector<std::uint32_t> paused;

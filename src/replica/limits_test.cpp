@@ -220,6 +220,107 @@ TEST(Limits, large_writes_of_many_connections_wait_and_are_not_refused) {  // Pr
   }
 }
 
+// The rest of a turn behind one call of serve(): what it left behind is applied, and its mail waits.
+void apply_what_was_served(Server& server) {
+  for (const Submission& submission : server.front.submissions()) {
+    ASSERT_TRUE(server.replica.submit(0, submission));
+  }
+  server.front.clear_submissions();
+  server.replica.take_output(server.output);
+  server.replica.persisted(*server.output.token);
+  server.replica.apply(64);
+}
+
+// Design chapter 7: no call into the front is long, so others are served between the slices.
+TEST(Limits, many_watches_are_set_in_slices_and_changes_in_between_are_missed_by_none) {  // Protocol 7.6
+  constexpr int many = 20'000;
+  Server server;
+  Client writer = Client::with_session(server);
+  Client watcher = Client::with_session(server);
+  Body body;
+  std::vector<std::string> paths;
+  for (int number = 0; number < many; ++number) {
+    paths.push_back("/p" + std::to_string(number));
+  }
+  const std::vector<std::string> none;
+  body.wide(server.replica.tree().last_zxid() == Zxid{} ? 0 : raw(server.replica.tree().last_zxid()));
+  body.list(none).list(paths).list(none);
+  watcher.post(Opcode::set_watches, body.bytes);
+  const auto serve_once = [&server] { return server.front.serve(server.mail, server.now); };
+  EXPECT_TRUE(serve_once());
+  const std::size_t first_slice = server.front.watches().watch_count();
+  EXPECT_GT(first_slice, 0U);
+  EXPECT_LT(first_slice, 5000U);
+  // Between two slices: one path that is watched by now, and one that is not yet.
+  writer.post(Opcode::create, create_body("/p0"));
+  writer.post(Opcode::create, create_body("/p" + std::to_string(many - 1)));
+  EXPECT_TRUE(serve_once());  // The second slice, then the writer.
+  EXPECT_LT(server.front.watches().watch_count(), static_cast<std::size_t>(many));
+  EXPECT_TRUE(serve_once());
+  apply_what_was_served(server);
+  server.run(12);
+  EXPECT_EQ(writer.take_all().size(), 2U);
+  const std::vector<Reply> replies = watcher.take_all();
+  ASSERT_EQ(replies.size(), 3U);
+  EXPECT_EQ(event_of(replies[0]), (std::pair<std::int32_t, std::string>{1, "/p0"}));
+  EXPECT_EQ(event_of(replies[1]), (std::pair<std::int32_t, std::string>{1, "/p" + std::to_string(many - 1)}));
+  EXPECT_EQ(replies[2].error, 0);
+  EXPECT_EQ(server.front.watches().watch_count(), static_cast<std::size_t>(many) - 2);
+}
+
+TEST(Limits, watches_of_a_closed_connection_go_in_slices_and_reach_no_successor) {
+  constexpr int many = 20'000;
+  Server server;
+  Client writer = Client::with_session(server);
+  Client watcher = Client::with_session(server);
+  std::vector<std::string> paths;
+  for (int number = 0; number < many; ++number) {
+    paths.push_back("/p" + std::to_string(number));
+  }
+  const std::vector<std::string> none;
+  watcher.call(Opcode::set_watches, Body().wide(1'000'000).list(none).list(paths).list(none).bytes);
+  watcher.hang_up();
+  EXPECT_TRUE(server.front.serve(server.mail, server.now));
+  EXPECT_GT(server.front.watches().watch_count(), 0U);
+  Client next(server);
+  EXPECT_NE(next.connection().slot, watcher.connection().slot);
+  for (const int number : {0, many / 2, many - 1}) {
+    writer.create("/p" + std::to_string(number));
+  }
+  server.run(12);
+  EXPECT_EQ(server.front.watches().watch_count(), 0U);
+  EXPECT_TRUE(next.take_all().empty());
+  Client last(server);
+  EXPECT_EQ(last.connection().slot, watcher.connection().slot);
+}
+
+TEST(Limits, many_events_are_delivered_in_slices_and_before_newer_reads) {  // Design chapter 4
+  constexpr int many = 20'000;
+  Server server;
+  Client owner = Client::with_session(server);
+  Client watcher = Client::with_session(server);
+  watcher.call(Opcode::add_watch, Body().text("/").number(1).bytes);
+  for (int number = 0; number < many; ++number) {
+    owner.post(Opcode::create, create_body("/e" + std::to_string(number), "", 1));
+    if (number % 500 == 0) {
+      server.run(2);
+    }
+  }
+  server.run(2);
+  watcher.take_all();
+  owner.post(Opcode::close_session);
+  server.front.serve(server.mail, server.now);
+  apply_what_was_served(server);
+  watcher.post(Opcode::exists, watch_body("/e0"));
+  EXPECT_TRUE(server.front.serve(server.mail, server.now));
+  EXPECT_FALSE(server.mail.empty());
+  server.run();
+  const std::vector<Reply> replies = watcher.take_all();
+  ASSERT_EQ(replies.size(), static_cast<std::size_t>(many) + 1);
+  EXPECT_EQ(replies.back().error, -101);
+  EXPECT_EQ(replies.back().xid, 2);
+}
+
 TEST(Limits, with_a_throttle_requests_of_quiet_connections_wait_too) {  // Protocol 14.2
   ServerOptions options;
   options.front.request_throttle_max = 2;

@@ -8,18 +8,32 @@
 #include "wire/replies.hpp"
 
 namespace quorate::replica {
+namespace {
 
-void Front::State::drain(Mailbox& mail) {
+// Slices of what one entry or one connection may bring a hundred thousand of (design chapter 7).
+constexpr std::size_t drained_a_call = 8192;
+constexpr std::size_t watches_dropped_a_call = 4096;
+
+}  // namespace
+
+bool Front::State::drain(Mailbox& mail) {
   const ByteView bytes = mail.bytes;
-  for (const MailItem& item : mail.items) {
+  const std::size_t end = std::min(mail.items.size(), mail_drained + drained_a_call);
+  for (; mail_drained < end; ++mail_drained) {
+    const MailItem& item = mail.items[mail_drained];
     deliver(item, bytes.substr(item.offset, item.length));
   }
+  if (mail_drained < mail.items.size()) {
+    return false;
+  }
   mail.clear();
+  mail_drained = 0;
   // Half of the bytes, so that those held back are not tried again with every reply.
   if (stats.outstanding < config.outstanding_max && !is_throttled() &&
       outstanding_bytes <= config.outstanding_bytes_max / 2) {
     release_paused();
   }
+  return true;
 }
 
 void Front::State::deliver(const MailItem& item, ByteView bytes) {
@@ -170,18 +184,26 @@ void Front::State::release_session(Connection& connection) {
 }
 
 void Front::State::drop_watches_of_closed() {
-  for (const std::uint32_t slot : dead_slots) {
-    watches.drop(tree::WatcherId{slot});
+  std::size_t budget = watches_dropped_a_call;
+  while (!dead_slots.empty() && budget > 0) {
+    const tree::WatcherId watcher{dead_slots.back()};
+    const std::size_t watching = watches.watch_count(watcher);
+    if (!watches.drop(watcher, budget)) {
+      return;
+    }
+    budget -= std::min(budget, watching + 1);
+    unwatched_slots.push_back(dead_slots.back());
+    dead_slots.pop_back();
   }
 }
 
 // After the drain that follows the drop no event for the slot's last life can be on its way.
 void Front::State::recycle_slots() {
-  for (const std::uint32_t slot : dead_slots) {
+  for (const std::uint32_t slot : unwatched_slots) {
     connections[slot]->phase = Phase::free;
     free_slots.push_back(slot);
   }
-  dead_slots.clear();
+  unwatched_slots.clear();
 }
 
 void Front::State::act(Connection& connection) {
@@ -268,8 +290,12 @@ void Front::State::queued_output(Connection& connection, std::size_t before) {
   stats.reply_bytes_last = bytes;
   stats.reply_bytes_min = stats.reply_bytes_min < 0 ? bytes : std::min(stats.reply_bytes_min, bytes);
   stats.reply_bytes_max = std::max(stats.reply_bytes_max, bytes);
+  bound_output(connection, added);
+}
+
+// A reader that does not read loses its connection; a single large reply to one that does is no reason (S-203).
+void Front::State::bound_output(Connection& connection, std::size_t added) {
   act(connection);
-  // A reader that does not read loses its connection; a single large reply to one that does is no reason (S-203).
   if (connection.output.size() - added > config.outgoing_bytes_max) {
     ++stats.slow_readers_closed;
     begin_close(connection, CloseReason::slow_reader, true);

@@ -2,6 +2,7 @@
 // event can come between (protocol 2.4 rule 5).
 
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -79,46 +80,45 @@ void Front::State::answer_exists(Connection& connection, wire::ReplyHeader heade
   }
 }
 
-void Front::State::answer_data(Connection& connection, wire::ReplyHeader header) {
-  const auto& wanted = std::get<wire::PathWatchRequest>(request);
-  const std::string_view path = named(wanted.path);
-  std::string& out = connection.output.bytes();
+// The znode, if it is there and may be read; else the answer has been given.
+std::optional<tree::ZnodeView> Front::State::find_readable(Connection& connection, wire::ReplyHeader header,
+                                                           std::string_view path) {
   const auto znode = tree->find(path);
   if (!znode) {
     header.status = tree::Status::no_node;
-    wire::encode_header_only(out, header);
-    return;
-  }
-  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
+  } else if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
     header.status = tree::Status::no_auth;
-    wire::encode_header_only(out, header);
+  } else {
+    return znode;
+  }
+  wire::encode_header_only(connection.output.bytes(), header);
+  return std::nullopt;
+}
+
+void Front::State::answer_data(Connection& connection, const wire::ReplyHeader& header) {
+  const auto& wanted = std::get<wire::PathWatchRequest>(request);
+  const std::string_view path = named(wanted.path);
+  const auto znode = find_readable(connection, header, path);
+  if (!znode) {
     return;
   }
   if (wanted.watch) {
     watches.add(watcher_of(connection), path, tree::WatchKind::data);
   }
-  wire::encode_data_reply(out, header, znode->data, znode->stat);
+  wire::encode_data_reply(connection.output.bytes(), header, znode->data, znode->stat);
 }
 
-void Front::State::answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat) {
+void Front::State::answer_children(Connection& connection, const wire::ReplyHeader& header, bool with_stat) {
   const auto& wanted = std::get<wire::PathWatchRequest>(request);
   const std::string_view path = named(wanted.path);
-  std::string& out = connection.output.bytes();
-  const auto znode = tree->find(path);
+  const auto znode = find_readable(connection, header, path);
   if (!znode) {
-    header.status = tree::Status::no_node;
-    wire::encode_header_only(out, header);
-    return;
-  }
-  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
-    header.status = tree::Status::no_auth;
-    wire::encode_header_only(out, header);
     return;
   }
   if (wanted.watch) {
     watches.add(watcher_of(connection), path, tree::WatchKind::child);
   }
-  wire::ListReply list(out, header);
+  wire::ListReply list(connection.output.bytes(), header);
   tree->for_each_child(path, [&list](std::string_view name) { list.add(name); });
   if (with_stat) {
     list.finish(znode->stat);
@@ -146,21 +146,12 @@ void Front::State::answer_acl(Connection& connection, wire::ReplyHeader header) 
   wire::encode_acl_reply(out, header, tree->acls().entries(znode->acl), znode->stat, !may_administer);
 }
 
-void Front::State::answer_descendants(Connection& connection, wire::ReplyHeader header) {
+void Front::State::answer_descendants(Connection& connection, const wire::ReplyHeader& header) {
   const std::string_view path = std::get<wire::PathRequest>(request).path;
-  std::string& out = connection.output.bytes();
-  const auto znode = tree->find(path);
-  if (!znode) {
-    header.status = tree::Status::no_node;
-    wire::encode_header_only(out, header);
-    return;
+  if (find_readable(connection, header, path)) {
+    wire::encode_int_reply(connection.output.bytes(), header,
+                           static_cast<std::int32_t>(tree->count_descendants(path).value_or(0)));
   }
-  if (!tree->allows(znode->acl, tree::permission::read, connection.credentials.view())) {
-    header.status = tree::Status::no_auth;
-    wire::encode_header_only(out, header);
-    return;
-  }
-  wire::encode_int_reply(out, header, static_cast<std::int32_t>(tree->count_descendants(path).value_or(0)));
 }
 
 // A plain string prefix, not one of components; blank means all (protocol 3.18, gotcha 45).
@@ -172,6 +163,7 @@ void Front::State::answer_ephemerals(Connection& connection, const wire::ReplyHe
     if (is_blank || path.starts_with(prefix)) {
       list.add(path);
     }
+    return true;
   });
   list.finish();
 }

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t snapshot_retry_ms = 10000;
 constexpr std::size_t arena_reserve_max = 1U << 20;
+constexpr std::size_t expiry_looks_max = 4096;      // A turn: more would hold the loop for too long.
+constexpr std::size_t mail_items_max = 1U << 15;    // Beyond it an entry is a turn's last one.
 constexpr std::size_t command_overhead_bytes = 64;  // Ids and numbers around a request, at most.
 
 Blob encode_noop(const wire::TermStart& start) {
@@ -178,6 +180,12 @@ void Replica::persisted(raft::PersistToken token) {
   state_->core.persisted(token);
 }
 
+// One entry may have a hundred thousand watchers: what the next ones have to say waits until that is delivered.
+bool Replica::State::mail_is_full() const {
+  return std::ranges::any_of(fronts,
+                             [](const Attached& front) { return front.mailbox->items.size() > mail_items_max; });
+}
+
 bool Replica::apply(std::size_t entries) {
   State& state = *state_;
   state.pull();
@@ -186,6 +194,10 @@ bool Replica::apply(std::size_t entries) {
   for (; state.next_to_apply < end; ++state.next_to_apply) {
     state.apply_entry(state.to_apply[state.next_to_apply]);
     state.to_apply[state.next_to_apply].command = Blob();
+    if (state.mail_is_full()) {
+      ++state.next_to_apply;
+      break;
+    }
   }
   state.core.applied(state.applied.index);
   if (state.serving && !was_serving) {
@@ -262,7 +274,7 @@ void Replica::State::move_clock(WallTime wall) {
 
 void Replica::State::propose_expired() {
   expired.clear();
-  expiry.take_expired(now, expired);
+  expiry.take_expired(now, expired, expiry_looks_max);
   std::string decided;
   wire::encode_term(decided, core.term());
   for (const SessionId id : expired) {
@@ -379,6 +391,12 @@ const ReplicaStats& Replica::stats() const {
 }
 const SessionExpiry& Replica::expiry() const {
   return state_->expiry;
+}
+void Replica::for_each_digest(const std::function<void(Zxid zxid, std::uint64_t digest)>& visit) const {
+  for (std::size_t position = 0; position < state_->digests.size(); ++position) {
+    const RememberedDigest& each = state_->digests[position];
+    visit(each.zxid, each.digest);
+  }
 }
 WallTime Replica::log_time() const {
   return state_->log_time;

@@ -96,8 +96,9 @@ class Replica {
   void take_output(Output& into);
   void persisted(raft::PersistToken token);
 
-  // Applies up to `entries` committed entries, posting replies and events; true if more is left. The writer lock, where
-  // there is one, is held around this call.
+  // Applies up to `entries` committed entries, posting replies and events; true if more is left. Fewer, but at least
+  // one, if they fill a mailbox: who has one with much in it lets it be drained before the next call. The writer lock,
+  // where there is one, is held around this call.
   bool apply(std::size_t entries);
 
   // client writes are refused, what shrinks the problem goes on: resume, closeSession, expiry, cleaning.
@@ -117,6 +118,8 @@ class Replica {
   [[nodiscard]] Zxid zxid_of(Index index) const;
   [[nodiscard]] const ReplicaStats& stats() const;
   [[nodiscard]] const SessionExpiry& expiry() const;  // For `dump`.
+  // For `hash` (operations 2.10): digests of the tree at zxids that are multiples of 128, oldest first, of this start.
+  void for_each_digest(const std::function<void(Zxid zxid, std::uint64_t digest)>& visit) const;
   // The clock of the log as of the last tick (design chapter 3).
   [[nodiscard]] WallTime log_time() const;
 

@@ -37,6 +37,11 @@ struct Attached {
   tree::WatchTable* watches = nullptr;
 };
 
+struct RememberedDigest {
+  Zxid zxid{};
+  std::uint64_t digest = 0;
+};
+
 struct Replica::State {
   State(ReplicaConfig config, Restored restored, Prng prng);
 
@@ -45,6 +50,7 @@ struct Replica::State {
   void enqueue(wire::Command& command, const Origin& origin);
   void propose();
   void pull();
+  [[nodiscard]] bool mail_is_full() const;
   void allow_for_pauses();
   void propose_expired();
   void propose_cleaning();
@@ -54,6 +60,7 @@ struct Replica::State {
 
   // apply.cpp
   void apply_entry(const raft::Entry& entry);
+  void remember_digest();
   void apply_term_start(const raft::Entry& entry);
   void apply_configuration(const raft::Entry& entry);
   void apply_command(const raft::Entry& entry);
@@ -104,6 +111,7 @@ struct Replica::State {
   std::size_t next_to_apply = 0;
 
   raft::LogId applied{};
+  Ring<RememberedDigest> digests;
   bool serving = false;
   bool disk_full = false;
 

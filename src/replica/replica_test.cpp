@@ -3,6 +3,7 @@
 #include "replica/replica.hpp"
 
 #include <gtest/gtest.h>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -338,6 +339,40 @@ TEST(Serving, what_was_applied_before_the_first_tick_expires_no_session) {  // R
   replica.tick(MonoTime{1'000'000'000'000}, WallTime{1});
   turn();
   EXPECT_NE(replica.tree().sessions().find(session), nullptr);
+}
+
+TEST(Digests, are_remembered_every_128_zxids_and_not_for_ever) {  // Operations 2.10
+  Server server;
+  Client client = Client::with_session(server, 40000);
+  std::map<std::int64_t, std::uint64_t> expected;
+  client.create("/a");
+  while (expected.size() < 3) {
+    client.call(Opcode::set_data, set_body("/a", std::to_string(expected.size())));
+    if (raw(server.replica.tree().last_zxid()) % 128 == 0) {
+      expected.emplace(raw(server.replica.tree().last_zxid()), server.replica.tree().digest());
+    }
+  }
+  std::map<std::int64_t, std::uint64_t> remembered;
+  std::int64_t newest = 0;
+  const auto look = [&](Zxid zxid, std::uint64_t digest) {
+    EXPECT_GT(raw(zxid), newest);
+    newest = raw(zxid);
+    remembered.emplace(newest, digest);
+  };
+  server.replica.for_each_digest(look);
+  EXPECT_EQ(remembered, expected);
+  while (raw(server.replica.tree().last_zxid()) < 128 * 1030) {
+    for (int i = 0; i < 2000; ++i) {
+      client.post(Opcode::remove, delete_body("/missing"));
+    }
+    server.run(2);
+    client.take_all();
+  }
+  remembered.clear();
+  newest = 0;
+  server.replica.for_each_digest(look);
+  EXPECT_EQ(remembered.size(), 1024U);
+  EXPECT_GT(remembered.begin()->first, 128);
 }
 
 TEST(Switches, each_terms_leader_stamps_its_own) {  // Design chapter 3

@@ -26,6 +26,9 @@ bool Front::State::serve_ready() {
       continue;  // The slot changed hands since it was noted.
     }
     served += 1 + serve_connection(connection);
+    if (connection.watches_being_set) {
+      served = serve_requests_max;  // Its slice was this call's share.
+    }
     update_wants_input(connection);
   }
   return !ready.empty();
@@ -119,7 +122,7 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
   const wire::OpcodeInfo* info = header ? wire::find_opcode(header->type) : nullptr;
   const bool is_write = info != nullptr && info->op_class == wire::OpClass::write && info->from_client &&
                         info->opcode != wire::Opcode::reconfig && connection.is_authenticated;
-  if (config.drops_late_requests && is_late(connection, info, frame.size())) {
+  if (config.drops_late_requests && !connection.watches_being_set && is_late(connection, info, frame.size())) {
     ++stats.late_requests_dropped;
     begin_close(connection, CloseReason::stale_request);
     return true;
@@ -139,8 +142,11 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
     malformed(connection, CloseReason::malformed_request);
     return true;
   }
-  handle_local(connection, *header, info, frame.substr(wire::request_header_bytes));
-  return true;
+  const bool is_done = handle_local(connection, *header, info, frame.substr(wire::request_header_bytes));
+  if (!is_done) {
+    make_ready(connection);
+  }
+  return is_done;
 }
 
 // False: it is no write after all, but an error to be answered here, in its turn. What does not decode never becomes
@@ -189,7 +195,7 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
 }
 
 // Everything that is answered without the log. Nothing of the connection is under way.
-void Front::State::handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
+bool Front::State::handle_local(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo* info,
                                 ByteView body) {
   ensure(connection.unanswered.empty(), "replies leave in the order of the requests (protocol 2.4)");
   const wire::Opcode opcode = info == nullptr ? wire::Opcode::error : info->opcode;
@@ -197,11 +203,11 @@ void Front::State::handle_local(Connection& connection, const wire::RequestHeade
   connection.last_xid = header.xid;
   if (opcode == wire::Opcode::auth) {
     handle_auth(connection, header.xid, body);
-    return;
+    return true;
   }
   if (opcode == wire::Opcode::sasl) {
     handle_sasl(connection, header.xid, body);
-    return;
+    return true;
   }
   const std::size_t before = connection.output.bytes().size();
   if (!connection.is_authenticated) {
@@ -209,32 +215,41 @@ void Front::State::handle_local(Connection& connection, const wire::RequestHeade
                              {.xid = header.xid, .status = tree::Status::session_closed_require_auth});
     queued_output(connection, before);
     begin_close(connection, CloseReason::not_authenticated);
-    return;
+    return true;
   }
-  const bool may_be_throttled = config.throttled_op_wait_ms > 0 && opcode != wire::Opcode::ping;
+  const bool is_begun = connection.watches_being_set != nullptr;
+  const bool may_be_throttled = config.throttled_op_wait_ms > 0 && opcode != wire::Opcode::ping && !is_begun;
   if (may_be_throttled && waited_too_long(connection, wire::request_header_bytes + body.size())) {
     ++stats.operations_throttled;
     answer_status(connection, header.xid, tree::Status::throttled);
-    return;
+    return true;
   }
   if (info == nullptr || !info->from_client) {
     wire::encode_header_only(connection.output.bytes(),
                              {.xid = header.xid, .zxid = Zxid{-1}, .status = tree::Status::unimplemented});
     queued_output(connection, before);
     malformed(connection, CloseReason::unknown_operation);
-    return;
+    return true;
   }
-  dispatch(connection, header, opcode, body);
+  const bool is_done = dispatch(connection, header, opcode, body);
   connection.last_zxid = tree->last_zxid();
+  if (!is_done) {
+    bound_output(connection, connection.output.bytes().size() - before);
+    return false;
+  }
   record_latency(connection, connection.received, false);
   queued_output(connection, before);
+  return true;
 }
 
 // Appends the reply of a request that is answered here.
-void Front::State::dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode,
+bool Front::State::dispatch(Connection& connection, const wire::RequestHeader& header, wire::Opcode opcode,
                             ByteView body) {
   std::string& out = connection.output.bytes();
   wire::ReplyHeader reply{.xid = header.xid, .zxid = tree->last_zxid()};
+  if (opcode == wire::Opcode::set_watches || opcode == wire::Opcode::set_watches2) {
+    return answer_set_watches(connection, reply, opcode, body);
+  }
   reply.status = wire::decode_request(opcode, body, decode_scratch, request);
   if (reply.status == tree::Status::ok && config.checks_acls_early) {
     reply.status = judge_early(connection);
@@ -242,7 +257,7 @@ void Front::State::dispatch(Connection& connection, const wire::RequestHeader& h
   }
   if (reply.status != tree::Status::ok) {
     wire::encode_header_only(out, reply);
-    return;
+    return true;
   }
   switch (opcode) {
     case wire::Opcode::ping:
@@ -263,10 +278,6 @@ void Front::State::dispatch(Connection& connection, const wire::RequestHeader& h
     case wire::Opcode::add_watch:
       answer_add_watch(connection, reply);
       break;
-    case wire::Opcode::set_watches:
-    case wire::Opcode::set_watches2:
-      answer_set_watches(connection, reply);
-      break;
     case wire::Opcode::reconfig:
       reply.status = tree->switches().reconfig_enabled ? tree::Status::unimplemented : tree::Status::reconfig_disabled;
       wire::encode_header_only(out, reply);
@@ -275,6 +286,7 @@ void Front::State::dispatch(Connection& connection, const wire::RequestHeader& h
       answer_read(connection, reply, opcode);
       break;
   }
+  return true;
 }
 
 std::int64_t Front::State::waited_us(Connection& connection, std::size_t frame_bytes) {

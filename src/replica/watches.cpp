@@ -1,5 +1,8 @@
 // Watch requests (protocol 3.11 to 3.13, 7.5, 7.6).
 
+#include <algorithm>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <variant>
 
@@ -7,6 +10,11 @@
 #include "wire/replies.hpp"
 
 namespace quorate::replica {
+namespace {
+
+constexpr std::size_t watches_set_a_slice = 4096;  // About a millisecond's work (design chapter 7).
+
+}  // namespace
 
 void Front::State::answer_check_watches(Connection& connection, wire::ReplyHeader header, bool remove) {
   const auto& wanted = std::get<wire::WatcherRequest>(request);
@@ -24,53 +32,89 @@ void Front::State::answer_add_watch(Connection& connection, const wire::ReplyHea
 }
 
 // What the client missed is told before the reply, in the order of the lists; ACLs are not consulted (protocol 7.6).
-void Front::State::answer_set_watches(Connection& connection, const wire::ReplyHeader& header) {
-  const auto& wanted = std::get<wire::SetWatchesRequest>(request);
-  catch_up_data(connection, wanted);
-  catch_up_exist(connection, wanted);
-  catch_up_child(connection, wanted);
-  for (const std::string_view path : wanted.persistent) {
+// Each path is looked at and registered by itself, so changes may come between slices: who changes a path that is not
+// yet registered makes it one that was missed.
+bool Front::State::answer_set_watches(Connection& connection, wire::ReplyHeader header, wire::Opcode opcode,
+                                      ByteView body) {
+  if (!connection.watches_being_set) {
+    connection.watches_being_set = std::make_unique<WatchesBeingSet>();
+    WatchesBeingSet& begun = *connection.watches_being_set;
+    begun.body = body;
+    header.status = wire::decode_request(opcode, begun.body, begun.scratch, begun.request);
+    if (header.status != tree::Status::ok) {
+      connection.watches_being_set.reset();
+      wire::encode_header_only(connection.output.bytes(), header);
+      return true;
+    }
+  }
+  if (!set_watches(connection, *connection.watches_being_set)) {
+    return false;
+  }
+  connection.watches_being_set.reset();
+  wire::encode_header_only(connection.output.bytes(), header);
+  return true;
+}
+
+bool Front::State::set_watches(Connection& connection, WatchesBeingSet& setting) {
+  const auto& wanted = std::get<wire::SetWatchesRequest>(setting.request);
+  const Zxid seen = wanted.relative_zxid;
+  std::size_t skipped = setting.done;
+  std::size_t budget = watches_set_a_slice;
+  const auto slice_of = [&](std::span<const std::string_view> paths) {
+    const std::size_t begin = std::min(skipped, paths.size());
+    skipped -= begin;
+    const std::size_t count = std::min(budget, paths.size() - begin);
+    budget -= count;
+    setting.done += count;
+    return paths.subspan(begin, count);
+  };
+  for (const std::string_view path : slice_of(wanted.data)) {
+    catch_up_data(connection, seen, path);
+  }
+  for (const std::string_view path : slice_of(wanted.exist)) {
+    catch_up_exist(connection, path);
+  }
+  for (const std::string_view path : slice_of(wanted.child)) {
+    catch_up_child(connection, seen, path);
+  }
+  for (const std::string_view path : slice_of(wanted.persistent)) {
     watches.add(watcher_of(connection), path, tree::WatchKind::persistent);
   }
-  for (const std::string_view path : wanted.persistent_recursive) {
+  for (const std::string_view path : slice_of(wanted.persistent_recursive)) {
     watches.add(watcher_of(connection), path, tree::WatchKind::persistent_recursive);
   }
-  wire::encode_header_only(connection.output.bytes(), header);
+  const std::size_t whole = wanted.data.size() + wanted.exist.size() + wanted.child.size() + wanted.persistent.size() +
+                            wanted.persistent_recursive.size();
+  return setting.done == whole;
 }
 
-void Front::State::catch_up_data(Connection& connection, const wire::SetWatchesRequest& wanted) {
-  for (const std::string_view path : wanted.data) {
-    const auto znode = tree->find(path);
-    if (!znode) {
-      send_missed(connection, tree::EventType::deleted, path);
-    } else if (znode->stat.mzxid > wanted.relative_zxid) {
-      send_missed(connection, tree::EventType::data_changed, path);
-    } else {
-      watches.add(watcher_of(connection), path, tree::WatchKind::data);
-    }
+void Front::State::catch_up_data(Connection& connection, Zxid seen, std::string_view path) {
+  const auto znode = tree->find(path);
+  if (!znode) {
+    send_missed(connection, tree::EventType::deleted, path);
+  } else if (znode->stat.mzxid > seen) {
+    send_missed(connection, tree::EventType::data_changed, path);
+  } else {
+    watches.add(watcher_of(connection), path, tree::WatchKind::data);
   }
 }
 
-void Front::State::catch_up_exist(Connection& connection, const wire::SetWatchesRequest& wanted) {
-  for (const std::string_view path : wanted.exist) {
-    if (tree->find(path)) {
-      send_missed(connection, tree::EventType::created, path);
-    } else {
-      watches.add(watcher_of(connection), path, tree::WatchKind::data);
-    }
+void Front::State::catch_up_exist(Connection& connection, std::string_view path) {
+  if (tree->find(path)) {
+    send_missed(connection, tree::EventType::created, path);
+  } else {
+    watches.add(watcher_of(connection), path, tree::WatchKind::data);
   }
 }
 
-void Front::State::catch_up_child(Connection& connection, const wire::SetWatchesRequest& wanted) {
-  for (const std::string_view path : wanted.child) {
-    const auto znode = tree->find(path);
-    if (!znode) {
-      send_missed(connection, tree::EventType::deleted, path);
-    } else if (znode->stat.pzxid > wanted.relative_zxid) {
-      send_missed(connection, tree::EventType::children_changed, path);
-    } else {
-      watches.add(watcher_of(connection), path, tree::WatchKind::child);
-    }
+void Front::State::catch_up_child(Connection& connection, Zxid seen, std::string_view path) {
+  const auto znode = tree->find(path);
+  if (!znode) {
+    send_missed(connection, tree::EventType::deleted, path);
+  } else if (znode->stat.pzxid > seen) {
+    send_missed(connection, tree::EventType::children_changed, path);
+  } else {
+    watches.add(watcher_of(connection), path, tree::WatchKind::child);
   }
 }
 

@@ -91,8 +91,8 @@ admin::Snapshot AdminDesk::gather(const admin::Parts& parts) const {
     gather_watches(snapshot);
   }
   if (parts.digests) {
-    const tree::Tree& tree = sources_.replica.tree();
-    snapshot.digests.push_back({.zxid = tree.last_zxid(), .digest = tree.digest()});
+    sources_.replica.for_each_digest(
+        [&](Zxid zxid, std::uint64_t digest) { snapshot.digests.push_back({.zxid = zxid, .digest = digest}); });
   }
   if (parts.configuration) {
     gather_configuration(snapshot.configuration);
@@ -111,7 +111,7 @@ void AdminDesk::gather_server(admin::ServerStatus& into) const {
   const tree::Tree& tree = sources_.replica.tree();
   Histogram latency = front.read_latency_us;
   latency.merge(front.write_latency_us);
-  into.version = admin::version_text(version, "release", "2026-11-21 00:00 UTC");
+  into.version = admin::version_text(version(), commit(), commit_date());
   into.serving = sources_.replica.is_serving();
   into.latency = status_of(latency);
   into.packets_received = front.traffic.packets_received;
@@ -203,14 +203,15 @@ void AdminDesk::gather_connections(admin::Snapshot& into) const {
 void AdminDesk::gather_sessions(admin::Snapshot& into) const {
   admin::GatherBudget budget;
   const tree::SessionTable& sessions = sources_.replica.tree().sessions();
-  sources_.replica.expiry().for_each_bucket([&](MonoTime expires, const std::vector<SessionId>& ids) {
+  const auto gather = [&](MonoTime expires, const std::vector<SessionId>& ids) {
     for (const SessionId id : ids) {
       const tree::Session* session = sessions.find(id);
       if (session != nullptr && budget.spend(32)) {
         into.sessions.push_back({.id = id, .timeout_ms = session->timeout_ms, .expires = wall_of(expires)});
       }
     }
-  });
+  };
+  sources_.replica.expiry().for_each_bucket(gather, admin::GatherBudget::rows_default + 1);
   into.omitted.sessions = budget.is_spent();
 }
 
@@ -223,6 +224,7 @@ void AdminDesk::gather_ephemerals(admin::Snapshot& into) const {
       if (budget.spend(path.size() + 16)) {
         into.ephemerals.push_back({.owner = session->id, .path = std::string(path)});
       }
+      return !budget.is_spent();
     });
     session = tree.sessions().find_after(session->id);
   }

@@ -136,6 +136,7 @@ bool Loop::begin_service() {
   take_durable();
   MonoTime next_line = after_ms(start, 1000);
   while (!log_.failed() && replica_.apply(entries_a_turn)) {
+    mail_.clear();  // Nobody is there to be told.
     now_ = net::monotonic_now();
     if (now_ >= next_line) {
       next_line = after_ms(now_, 1000);
@@ -243,7 +244,8 @@ void Loop::take_durable() {
 
 void Loop::apply() {
   const std::size_t entries = snapshotter_.is_full() ? entries_a_turn_slowed : entries_a_turn;
-  const bool more = replica_.apply(entries);
+  // A mailbox that takes several turns to drain takes nothing more meanwhile.
+  const bool more = !mail_.empty() || replica_.apply(entries);
   work_left_ = work_left_ || (more && !snapshotter_.is_full());
   if (mail_.empty()) {
     return;
@@ -311,9 +313,13 @@ void Loop::finish() {
   if (!disk_failure()) {
     log_.flush_all();
     take_durable();
-    replica_.apply(SIZE_MAX);
-    front_.serve(mail_, now_);
-    front_.clear_submissions();
+    bool more = true;
+    while (more) {
+      more = mail_.empty() && replica_.apply(SIZE_MAX);
+      front_.serve(mail_, now_);
+      front_.clear_submissions();
+      more = more || !mail_.empty();
+    }
     port_.obey();
     log_.idle();
   }

@@ -80,13 +80,15 @@ const SessionTable& Tree::sessions() const {
   return state_->sessions;
 }
 
-void Tree::for_each_ephemeral(SessionId id, const std::function<void(std::string_view path)>& visit) const {
+void Tree::for_each_ephemeral(SessionId id, const std::function<bool(std::string_view path)>& visit) const {
   const auto list = state_->ephemerals.find(raw(id));
   if (list == state_->ephemerals.end()) {
     return;
   }
   for (SlotNumber slot = list->second.first; slot != no_slot; slot = state_->znodes.find_extra(slot)->list_next) {
-    visit(state_->path_of(slot));
+    if (!visit(state_->path_of(slot))) {
+      return;
+    }
   }
 }
 

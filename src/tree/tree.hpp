@@ -107,8 +107,8 @@ class Tree {
   // skipACL, then AclTable::allows.
   [[nodiscard]] bool allows(AclId acl, std::int32_t wanted, CredentialsView credentials) const;
   [[nodiscard]] const AclTable& acls() const;
-  // Paths of the session's ephemerals.
-  void for_each_ephemeral(SessionId id, const std::function<void(std::string_view path)>& visit) const;
+  // Paths of the session's ephemerals, until a visit returns false.
+  void for_each_ephemeral(SessionId id, const std::function<bool(std::string_view path)>& visit) const;
   // Containers and TTL nodes that may be deleted at `now` (protocol 9), at most `limit` of them, resuming where the
   // last call stopped so that no call walks far: a caller that wants them all goes on until it `looked` at all
   // `listed`.

@@ -159,7 +159,10 @@ void expect_same(const Tree& tree, const TreeModel& model) {
     EXPECT_EQ(session->password, expected.password);
     EXPECT_EQ(session->owner, expected.owner);
     std::vector<std::string> paths;
-    tree.for_each_ephemeral(SessionId{id}, [&](std::string_view path) { paths.emplace_back(path); });
+    tree.for_each_ephemeral(SessionId{id}, [&](std::string_view path) {
+      paths.emplace_back(path);
+      return true;
+    });
     std::ranges::sort(paths);
     EXPECT_EQ(paths, model.ephemerals(SessionId{id}));
   }

@@ -90,12 +90,15 @@ bool WatchRegistry::erase(std::uint32_t watcher, std::string_view path_text, Wat
   return true;
 }
 
-std::size_t WatchRegistry::drop(std::uint32_t id) {
+std::size_t WatchRegistry::drop(std::uint32_t id, std::size_t limit) {
   if (id >= watchers_.size()) {
     return 0;
   }
-  const std::size_t dropped = watchers_[id].registrations;
-  while (watchers_[id].head != no_slot) {
+  std::size_t dropped = 0;
+  for (; watchers_[id].head != no_slot; ++dropped) {
+    if (dropped == limit) {
+      return dropped;
+    }
     const std::uint32_t slot = watchers_[id].head;
     const std::uint32_t path = registrations_[slot].path;
     remove(slot);

@@ -178,8 +178,8 @@ class WatchRegistry {
   bool add(std::uint32_t watcher, std::string_view path, WatchKind kind);
   [[nodiscard]] bool contains(std::uint32_t watcher, std::string_view path, WatchKind kind) const;
   bool erase(std::uint32_t watcher, std::string_view path, WatchKind kind);
-  // Removes everything of the watcher and the watcher; the number of registrations that went.
-  std::size_t drop(std::uint32_t watcher);
+  // Removes up to `limit` of the watcher's registrations, and with the last one the watcher; how many went.
+  std::size_t drop(std::uint32_t watcher, std::size_t limit);
 
   Watcher& watcher(std::uint32_t id);
   [[nodiscard]] const Watcher* find_watcher(std::uint32_t id) const;

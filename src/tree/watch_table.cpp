@@ -67,13 +67,17 @@ void WatchTable::set_credentials(WatcherId watcher, CredentialsView credentials)
   registry_->set_credentials(std::to_underlying(watcher), credentials);
 }
 
-void WatchTable::drop(WatcherId watcher) {
-  registrations_ -= registry_->drop(std::to_underlying(watcher));
+bool WatchTable::drop(WatcherId watcher, std::size_t limit) {
+  registrations_ -= registry_->drop(std::to_underlying(watcher), limit);
+  if (watch_count(watcher) > 0) {
+    return false;
+  }
   for (WatchEvents::Event& event : events_.events) {
     const auto first = events_.watchers.begin() + event.first;
     const auto kept = std::remove(first, first + event.count, watcher);
     event.count = static_cast<std::uint32_t>(kept - first);
   }
+  return true;
 }
 
 void WatchTable::add(WatcherId watcher, std::string_view path, WatchKind kind) {

@@ -77,7 +77,8 @@ class WatchTable {
   // what it gets; they only grow.
   void set_credentials(WatcherId watcher, CredentialsView credentials);
   // Costs what its own registrations cost. Events that nobody took yet no longer name it, so the number may be reused.
-  void drop(WatcherId watcher);
+  // At most `limit` of its registrations a call; true when it is gone.
+  bool drop(WatcherId watcher, std::size_t limit = SIZE_MAX);
 
   void add(WatcherId watcher, std::string_view path, WatchKind kind);
   // Whether this watcher has a registration of the type for exactly this path. `data` and `children` mean one-shot
