@@ -242,7 +242,8 @@ TEST(server, every_four_letter_word_has_an_answer) {
                            "wchs", "gtmk", "crst", "srst"}) {
     Client asker(running.port());
     asker.send(word);
-    EXPECT_FALSE(asker.rest().empty()) << word;
+    const bool may_be_empty = std::string_view(word) == "hash";  // No digest is remembered yet (operations 2.10).
+    EXPECT_TRUE(!asker.rest().empty() || may_be_empty) << word;
   }
 }
 
