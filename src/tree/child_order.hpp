@@ -11,7 +11,8 @@
 namespace quorate::tree {
 
 // Longer lists come in the order of creation.
-inline constexpr std::size_t ordered_children_max = 128;
+inline constexpr std::size_t ordered_children_max = 16;
+inline constexpr std::size_t ordered_buckets_max = 32;  // Of a set of so many.
 
 // The bucket of the name in a set of `count` names that never was larger; names of one bucket stand in the order of
 // creation. `name` is UTF-8; what is not gives some bucket, too.

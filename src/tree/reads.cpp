@@ -1,10 +1,10 @@
 // What readers ask; const, so that any thread under the reader lock may.
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,23 +17,26 @@
 namespace quorate::tree {
 namespace {
 
+// Names by bucket, those of one bucket by age; in linear time, for lists are read often.
 void visit_in_order(const ZnodeStore& znodes, const Extra& family,
                     const std::function<void(std::string_view name)>& visit) {
-  struct Place {
-    std::uint64_t rank;  // The bucket, then the age.
-    SlotNumber slot;
-  };
-  std::array<Place, ordered_children_max> room;  // NOLINT(*-member-init): what is used is written first.
+  std::array<std::uint8_t, ordered_children_max> buckets{};
+  std::array<std::uint8_t, ordered_buckets_max + 1> starts{};
   std::size_t filled = 0;
   for (SlotNumber child = family.first_child; child != no_slot; child = znodes.at(child).next) {
-    const std::uint64_t bucket = bucket_of(znodes.name(child), family.child_count);
-    room[filled] = {.rank = (bucket << 32U) | filled, .slot = child};
+    buckets[filled] = static_cast<std::uint8_t>(bucket_of(znodes.name(child), family.child_count));
+    starts[buckets[filled] + 1U] += 1;
     filled += 1;
   }
-  const std::span<Place> places(room.data(), filled);
-  std::ranges::sort(places, {}, &Place::rank);
-  for (const Place& place : places) {
-    visit(znodes.name(place.slot));
+  std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  std::array<SlotNumber, ordered_children_max> ordered{};
+  std::size_t position = 0;
+  for (SlotNumber child = family.first_child; child != no_slot; child = znodes.at(child).next) {
+    ordered[starts[buckets[position]]++] = child;
+    position += 1;
+  }
+  for (const SlotNumber child : std::span(ordered).first(filled)) {
+    visit(znodes.name(child));
   }
 }
 
