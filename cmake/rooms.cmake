@@ -4,7 +4,8 @@
 #   x_test.cpp   collected into the GoogleTest binary name_test,
 #   x_fuzz.cpp   a libFuzzer binary name_x_fuzz of its own where fuzzing is on,
 #   x_bench.cpp  collected into the Google Benchmark binary name_bench,
-#   main.cpp     the binary's, where BINARY names one.
+#   main.cpp     the binary's, where BINARY names one,
+#   testing/     what the tests share: part of name_test.
 # PURE rooms build without exceptions; their tests do not (GoogleTest needs none, but may use them).
 
 function(quorate_room name)
@@ -18,6 +19,9 @@ function(quorate_room name)
   set(benches ${sources})
   list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_bench|/main)\\.cpp$")
+  set(test_helpers ${sources})
+  list(FILTER test_helpers INCLUDE REGEX "/testing/")
+  list(FILTER sources EXCLUDE REGEX "/testing/")
 
   set(kind PUBLIC)
   if(sources)
@@ -38,7 +42,7 @@ function(quorate_room name)
   endforeach()
 
   if(tests)
-    add_executable(${name}_test ${tests})
+    add_executable(${name}_test ${tests} ${test_helpers})
     target_link_libraries(${name}_test PRIVATE quorate_${name} GTest::gtest_main GTest::gmock)
     add_test(NAME ${name}_test COMMAND ${name}_test)
     set_tests_properties(${name}_test PROPERTIES LABELS unit TIMEOUT 600)

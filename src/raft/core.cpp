@@ -1,6 +1,7 @@
 #include "raft/core.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -8,74 +9,156 @@
 namespace quorate::raft {
 namespace {
 
-std::size_t cost_of(std::size_t command_bytes) {
-  return sizeof(Entry) + command_bytes;
-}
+// no honest cluster raises its term so far at once.
+constexpr std::uint64_t term_jump_max = std::uint64_t{1} << 32;
 
 }  // namespace
 
 Core::Core(Config config, Recovered recovered, Blob noop_payload, Prng prng)
     : config_(config),
-      configuration_(std::move(recovered.configuration)),
       noop_payload_(std::move(noop_payload)),
       prng_(prng),
       hard_state_(recovered.hard_state),
       log_(recovered.snapshot),
+      configurations_(StoredConfiguration{.id = recovered.configuration_entry,
+                                          .configuration = std::move(recovered.configuration)}),
       commit_(recovered.snapshot.index),
       handed_out_(recovered.snapshot.index),
-      applied_(recovered.snapshot.index) {
+      applied_(recovered.snapshot.index),
+      newest_time_(recovered.time) {
   ensure(raw(config_.self) != 0, "a server has an id");
-  ensure(configuration_.members.size() == 1, "this core knows one voter");
-  ensure(configuration_.members.front().id == config_.self, "and that voter is itself");
-  ensure(configuration_.outgoing.empty(), "no membership change is under way with one voter");
-  newest_time_ = recovered.time;
+  ensure(config_.timing.heartbeat_us > 0 && config_.timing.election_us >= 2 * config_.timing.heartbeat_us,
+         "several heartbeats fit into an election timeout");
+  restore(recovered);
+  numbers_ = prng_.next_u64() >> 1;  // answers to an earlier life's questions match none of this one.
+  if (electorate_.is_alone(config_.self) && may_campaign()) {
+    campaign(false, false);  // nobody else could lead, so there is nothing to wait for.
+  }
+}
+
+void Core::restore(Recovered& recovered) {
+  electorate_ = Electorate(configurations_.effective());
   for (Entry& entry : recovered.entries) {
     ensure(entry.time >= newest_time_, "time never goes back along the log (R-709)");
     newest_time_ = entry.time;
+    if (entry.kind == EntryKind::configuration) {
+      Result<Configuration> configuration = config_.codec.decode(entry.command.view());
+      ensure(configuration.has_value(), "storage has checked what it hands over (R-121)");
+      configurations_.append(LogId{.term = entry.term, .index = entry.index}, std::move(*configuration));
+    }
     log_.restore(std::move(entry));
   }
+  electorate_ = Electorate(configurations_.effective());
+  // A term that only its entries show was durable with them, though no vote in it is known.
+  if (log_.last().term > hard_state_.term) {
+    hard_state_ = HardState{.term = log_.last().term, .vote = NodeId{}};
+  }
+  durable_term_ = hard_state_.term;
   // clamp(hint, snapshot, last); a hint beyond the log was corruption, and storage has refused it.
   ensure(recovered.commit_hint <= log_.last().index, "the commit hint never exceeds the durable log (R-101)");
   commit_ = std::max(commit_, recovered.commit_hint);
-  become_leader();
 }
 
 void Core::tick(MonoTime now) {
   ensure(now >= now_, "monotonic time does not go back");
+  const std::int64_t jump_us = started_ ? elapsed_us(now_, now) : 0;
   now_ = now;
+  if (!started_) {
+    started_ = now;
+    if (auto* follower = std::get_if<Follower>(&role_)) {
+      follower->deadline = election_deadline();
+    }
+  }
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    tick_follower(*follower, jump_us);
+  } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
+    tick_candidate(*candidate);
+  } else {
+    tick_leader(std::get<Leader>(role_));
+  }
 }
 
-// a single voter elects itself, always in a new term: entries of the old one that never reached the disk may
-// have had the same log ids.
-void Core::become_leader() {
-  const Term newest = std::max(hard_state_.term, log_.last().term);
-  hard_state_ = HardState{.term = next(newest), .vote = config_.self};
-  hard_state_changed_ = true;
-  role_ = Role::leader;
-  role_changed_ = true;
+Result<void> Core::step(NodeId from, Message message) {
+  ensure(from != config_.self && raw(from) != 0, "messages come from other servers");
+  if (Result<void> admitted = admit(from, message); !admitted) {
+    return admitted;
+  }
+  return std::visit([this, from](auto& content) { return on(from, content); }, message);
+}
+
+// a higher term is adopted, but for what only proposes one, and for what stickiness ignores.
+Result<void> Core::admit(NodeId from, const Message& message) {
+  const Term term = term_of(message);
+  if (term <= hard_state_.term) {
+    return {};
+  }
+  if (raw(term) - raw(hard_state_.term) > term_jump_max) {
+    return failure(ErrorCode::invalid, "a peer claims a term that no cluster reaches (R-216)");
+  }
+  if (const auto* request = std::get_if<VoteRequest>(&message)) {
+    if (request->is_pre || (!request->is_transfer && is_sticky(from))) {
+      return {};
+    }
+  }
+  if (const auto* reply = std::get_if<VoteReply>(&message); reply != nullptr && reply->is_pre && reply->is_granted) {
+    return {};
+  }
+  become_follower(term, NodeId{});
+  return {};
+}
+
+// A follower that stays one keeps its deadline: sighting a term is no reason to wait longer.
+void Core::become_follower(Term term, NodeId leader) {
+  ensure(term >= hard_state_.term, "terms never fall (R-201)");
+  const auto* before = std::get_if<Follower>(&role_);
+  const MonoTime deadline = before != nullptr ? before->deadline : election_deadline();
+  role_changed_ = role_changed_ || before == nullptr;
+  leave_role();
+  if (term > hard_state_.term) {
+    hard_state_ = HardState{.term = term, .vote = NodeId{}};  // a term adopted is no vote given.
+    hard_state_changed_ = true;
+  }
+  role_ = Follower{.leader = leader, .heard = now_, .deadline = deadline, .reads = {}};
+}
+
+// who waits for this role hears that it is over; the log stays as it is.
+void Core::leave_role() {
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    for (const ForwardedRead& read : follower->reads) {
+      refused_reads_.push_back(read.id);
+    }
+    follower->reads.clear();
+    return;
+  }
+  auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) {
+    return;
+  }
+  std::vector<ReadWaiter> waiters;
+  leader->rounds.take_all(waiters);
+  for (const ReadWaiter& waiter : waiters) {
+    answer_read(waiter, std::nullopt);
+  }
+  if (leader->change) {
+    end_change(*leader, ChangeOutcome{.done = false, .reason = "leadership was lost on the way; look, and try again"});
+  }
   uncommitted_bytes_ = 0;
   uncommitted_entries_ = 0;
-  append(EntryKind::noop, noop_payload_, newest_time_);  // exempt from limits.
-  term_start_ = log_.last().index;
-}
-
-void Core::append(EntryKind kind, const Blob& command, WallTime time) {
-  newest_time_ = std::max(newest_time_, time);
-  log_.append(Entry{.term = hard_state_.term,
-                    .index = next(log_.last().index),
-                    .time = newest_time_,
-                    .kind = kind,
-                    .command = command});
+  must_replicate_ = false;
 }
 
 Result<Index> Core::propose(std::span<const Blob> commands, WallTime time) {
   ensure(!commands.empty(), "a proposal carries something");
-  if (role_ != Role::leader) {
+  const auto* leader = std::get_if<Leader>(&role_);
+  if (leader == nullptr) {
     return failure(ErrorCode::refused, "this server is not the leader");
+  }
+  if (leader->transfer) {
+    return failure(ErrorCode::refused, "leadership is moving to another server");
   }
   std::size_t cost = 0;
   for (const Blob& command : commands) {
-    cost += cost_of(command.size());
+    cost += sizeof(Entry) + command.size();
   }
   // refused before it gets an index; but whatever its size, one proposal fits into an empty tail.
   const bool tail_is_empty = uncommitted_entries_ == 0;
@@ -92,10 +175,25 @@ Result<Index> Core::propose(std::span<const Blob> commands, WallTime time) {
   return first;
 }
 
-void Core::read_index(std::uint64_t id) {
-  const bool own_term_committed = commit_ >= term_start_;
-  waiting_reads_.push_back(Read{.id = id, .index = own_term_committed ? commit_ : Index{}});
-  release_reads();
+void Core::append(EntryKind kind, const Blob& command, WallTime time) {
+  ensure(role() == Role::leader, "only a leader makes entries (R-201)");
+  newest_time_ = std::max(newest_time_, time);
+  log_.append(Entry{.term = hard_state_.term,
+                    .index = next(log_.last().index),
+                    .time = newest_time_,
+                    .kind = kind,
+                    .command = command});
+  must_replicate_ = true;
+}
+
+// on append, on truncation and with a snapshot; never on commit.
+void Core::configuration_changed() {
+  electorate_ = Electorate(configurations_.effective());
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    align_peers(*leader);
+    leader->rounds.restart_lease();
+    must_replicate_ = true;
+  }
 }
 
 void Core::persisted(PersistToken token) {
@@ -103,32 +201,19 @@ void Core::persisted(PersistToken token) {
   std::size_t confirmed = 0;
   while (confirmed < pending_.size() && pending_[confirmed].token <= token) {
     log_.persisted(pending_[confirmed].last);
+    durable_term_ = std::max(durable_term_, pending_[confirmed].term);
     ++confirmed;
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(confirmed));
-  advance_commit();
-}
-
-// the largest durable index, once the term there is the own one. With one voter the own disk is the
-// quorum.
-void Core::advance_commit() {
-  const Index durable = log_.durable();
-  if (durable <= commit_ || durable < term_start_) {
-    return;
-  }
-  ensure(log_.term_at(durable) == hard_state_.term, "after its no-op a leader appends entries of its own term only");
-  for (Index index = std::max(next(commit_), term_start_); index <= durable; index = next(index)) {
-    const Entry& entry = log_.at(index);
-    if (entry.kind == EntryKind::command) {
-      uncommitted_bytes_ -= cost_of(entry.command.size());
-      --uncommitted_entries_;
+  ensure(durable_term_ <= hard_state_.term, "the disk knows no term that this server does not");
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    if (raw(follower->leader) != 0 && std::min(follower->verified, log_.durable()) > follower->acknowledged) {
+      acknowledge(*follower);
     }
-  }
-  commit_ = durable;
-  for (Read& read : waiting_reads_) {
-    if (read.index == Index{}) {
-      read.index = commit_;  // R-702 step 2, now that step 1 holds.
-    }
+  } else if (role() == Role::candidate) {
+    count_own_vote();
+  } else {
+    advance_commit();
   }
 }
 
@@ -142,7 +227,7 @@ void Core::applied(Index index) {
 
 void Core::release_reads() {
   std::erase_if(waiting_reads_, [this](const Read& read) {
-    const bool ready = read.index != Index{} && read.index <= applied_;
+    const bool ready = read.index <= applied_;
     if (ready) {
       ready_reads_.push_back(read.id);
     }
@@ -169,39 +254,100 @@ void Core::compacted(LogId point) {
   if (point.index > log_.start().index) {
     log_.release(point.index);
   }
+  configurations_.compact(point.index);
+}
+
+// nothing of a term leaves before the term is durable. What only proposes a term carries a higher one.
+void Core::send(NodeId to, Message message) {
+  ensure(to != config_.self, "nobody writes to himself");
+  const bool term_is_durable = durable_term_ == hard_state_.term || term_of(message) > hard_state_.term;
+  (term_is_durable ? outbox_ : promises_).push_back(Envelope{.to = to, .message = std::move(message)});
+}
+
+// nor does what rests on the vote, or on entries that are still on their way to the disk.
+void Core::send_durable(NodeId to, Message message) {
+  ensure(to != config_.self, "nobody writes to himself");
+  const bool all_is_durable = !hard_state_changed_ && !log_.has_unpersisted() && pending_.empty();
+  (all_is_durable ? outbox_ : promises_).push_back(Envelope{.to = to, .message = std::move(message)});
 }
 
 void Core::take_output(Output& into) {
   into.clear();
-  if (hard_state_changed_ || log_.has_unpersisted()) {
-    if (hard_state_changed_) {
-      into.hard_state = hard_state_;
-      hard_state_changed_ = false;
-    }
-    log_.take_unpersisted(into.append);
-    ++last_token_;
-    into.token = PersistToken{last_token_};
-    pending_.push_back(Pending{.token = PersistToken{last_token_}, .last = log_.last().index});
+  if (auto* leader = std::get_if<Leader>(&role_); leader != nullptr && must_replicate_) {
+    replicate(*leader);
   }
+  take_persistence(into);
+  take_messages(into);
+  take_committed(into);
+  into.reads.swap(ready_reads_);
+  into.refused_reads.swap(refused_reads_);
+  into.log_reads.swap(log_reads_);
+  into.snapshot_reads.swap(snapshot_reads_);
+  into.snapshot_writes.swap(snapshot_writes_);
+  into.snapshot_install = std::exchange(snapshot_install_, std::nullopt);
+  into.change = std::exchange(change_outcome_, std::nullopt);
+  if (std::exchange(role_changed_, false)) {
+    into.role = role();
+  }
+}
+
+void Core::take_persistence(Output& into) {
+  const bool has_parts = hard_state_changed_ || log_.has_unpersisted();
+  if (!has_parts && pending_.empty()) {
+    std::ranges::move(promises_, std::back_inserter(outbox_));  // What they waited for is durable by now.
+    promises_.clear();
+  }
+  if (!has_parts && promises_.empty()) {
+    return;
+  }
+  if (std::exchange(hard_state_changed_, false)) {
+    into.hard_state = hard_state_;
+  }
+  log_.take_unpersisted(into.append);
+  ++last_token_;
+  into.token = PersistToken{last_token_};
+  pending_.push_back(
+      Pending{.token = PersistToken{last_token_}, .last = log_.last().index, .term = hard_state_.term, .since = now_});
+}
+
+void Core::take_messages(Output& into) {
+  into.send.swap(outbox_);
+  into.send_after_sync.swap(promises_);
+  ensure(into.send_after_sync.empty() || into.token.has_value(), "a promise names what it waits for");
+}
+
+void Core::take_committed(Output& into) {
   const Index end = std::min(commit_, log_.durable());
   for (Index index = next(handed_out_); index <= end; index = next(index)) {
     into.apply.push_back(log_.at(index));
   }
   handed_out_ = std::max(handed_out_, end);
-  into.reads.swap(ready_reads_);
-  if (role_changed_) {
-    into.role = role_;
-    role_changed_ = false;
-  }
 }
 
 bool Core::has_output() const {
   return hard_state_changed_ || log_.has_unpersisted() || handed_out_ < std::min(commit_, log_.durable()) ||
-         !ready_reads_.empty() || role_changed_;
+         must_replicate_ || role_changed_ || !outbox_.empty() || !promises_.empty() || !ready_reads_.empty() ||
+         !refused_reads_.empty() || !log_reads_.empty() || !snapshot_reads_.empty() || !snapshot_writes_.empty() ||
+         snapshot_install_ || change_outcome_;
+}
+
+Role Core::role() const {
+  if (std::holds_alternative<Leader>(role_)) {
+    return Role::leader;
+  }
+  return std::holds_alternative<Candidate>(role_) ? Role::candidate : Role::follower;
 }
 
 NodeId Core::leader() const {
-  return role_ == Role::leader ? config_.self : NodeId{};
+  if (const auto* follower = std::get_if<Follower>(&role_)) {
+    return follower->leader;
+  }
+  return role() == Role::leader ? config_.self : NodeId{};
+}
+
+std::span<const Progress> Core::peers() const {
+  const auto* leader = std::get_if<Leader>(&role_);
+  return leader == nullptr ? std::span<const Progress>{} : std::span<const Progress>(leader->peers);
 }
 
 }  // namespace quorate::raft

@@ -47,12 +47,59 @@ void Log::release(Index index) {
   }
 }
 
+void Log::truncate(Index first) {
+  ensure(first > start_.index, "what is compacted is never cut");
+  while (last().index >= first) {
+    Entry& newest = slot(count_ - 1);
+    bytes_ -= bytes_of(newest);
+    newest.command = Blob();
+    --count_;
+  }
+  durable_ = std::min(durable_, last().index);
+  handed_to_disk_ = std::min(handed_to_disk_, last().index);
+}
+
+void Log::reset(LogId start) {
+  ensure(start.index > start_.index, "a snapshot leads forward");
+  ring_.clear();
+  head_ = 0;
+  count_ = 0;
+  bytes_ = 0;
+  start_ = start;
+  durable_ = start.index;
+  handed_to_disk_ = start.index;
+}
+
 void Log::take_unpersisted(std::vector<Entry>& into) {
   const Index end = last().index;
   for (Index index = next(handed_to_disk_); index <= end; index = next(index)) {
     into.push_back(at(index));
   }
   handed_to_disk_ = end;
+}
+
+LogId Log::newest_up_to(LogId bound) const {
+  Index index = std::min(bound.index, last().index);
+  while (index > start_.index && at(index).term > bound.term) {
+    index = previous(index);
+  }
+  return index > start_.index ? LogId{.term = at(index).term, .index = index} : start_;
+}
+
+std::size_t Log::copy_range(Index from, std::size_t entries_max, std::size_t bytes_max,
+                            std::vector<Entry>& into) const {
+  std::size_t bytes = 0;
+  std::size_t entries = 0;
+  for (Index index = from; index <= last().index && entries < entries_max; index = next(index)) {
+    const Entry& entry = at(index);
+    if (entries > 0 && bytes + bytes_of(entry) > bytes_max) {
+      break;
+    }
+    bytes += bytes_of(entry);
+    ++entries;
+    into.push_back(entry);
+  }
+  return bytes;
 }
 
 void Log::persisted(Index index) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
-#include "raft/types.hpp"
+#include "raft/entry.hpp"
 
 namespace quorate::raft {
 
@@ -23,6 +23,11 @@ class Log {
   // Removes entries up to `index` from memory; they must be durable.
   void release(Index index);
 
+  // Removes the entries from `first` on; what the disk has of them counts as durable no more.
+  void truncate(Index first);
+  // A snapshot takes the place of everything.
+  void reset(LogId start);
+
   // Hands out entries that were never handed out for persisting, appended to `into`.
   void take_unpersisted(std::vector<Entry>& into);
   [[nodiscard]] bool has_unpersisted() const { return handed_to_disk_ < last().index; }
@@ -35,7 +40,14 @@ class Log {
   [[nodiscard]] Index durable() const { return durable_; }
   // Unknown (nullopt) below the start and beyond the end, never 0.
   [[nodiscard]] std::optional<Term> term_at(Index index) const;
-  [[nodiscard]] const Entry& at(Index index) const;           // first() <= index <= last().index
+  [[nodiscard]] const Entry& at(Index index) const;  // first() <= index <= last().index
+  [[nodiscard]] bool holds(LogId id) const { return term_at(id.index) == id.term; }
+  // The newest position at or below `bound.index` whose term is not above bound.term; start() if none in memory is
+  //
+  [[nodiscard]] LogId newest_up_to(LogId bound) const;
+  // Appends copies of the entries from `from` on to `into`: at most `entries_max`, and as many as `bytes_max` allows,
+  // but one at least. Returns their bytes.
+  std::size_t copy_range(Index from, std::size_t entries_max, std::size_t bytes_max, std::vector<Entry>& into) const;
   [[nodiscard]] std::size_t bytes() const { return bytes_; }  // Commands and entry headers held in memory.
   [[nodiscard]] std::size_t size() const { return count_; }
 

@@ -2,33 +2,19 @@
 
 // The core's vocabulary: what goes in and what comes out, in the field's terms (Ongaro's dissertation, chapter 3).
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "raft/configuration.hpp"
+#include "raft/entry.hpp"
+#include "raft/messages.hpp"
 
 namespace quorate::raft {
-
-enum class EntryKind : std::uint8_t {
-  noop = 0,     // The first entry of a term (dissertation 3.6.2 and 6.4); carries the term's switches, opaque here.
-  command = 1,  // A request of the state machine.
-  configuration = 2,  // A Configuration (wire/configuration.hpp); acts on append.
-};
-
-// One entry of the replicated log. Entries that one turn proposes share term and time; on disk and between peers such a
-// run is one batch that carries (term, first index, time) once.
-struct Entry {
-  Term term{};
-  Index index{};
-  WallTime time{};  // The leader's clock, never going back along the log.
-  EntryKind kind = EntryKind::noop;
-  Blob command;
-
-  friend bool operator==(const Entry&, const Entry&) = default;
-};
 
 // What must be durable before a message of the term leaves.
 struct HardState {
@@ -36,54 +22,6 @@ struct HardState {
   NodeId vote{};  // 0: no vote in this term.
 
   friend bool operator==(const HardState&, const HardState&) = default;
-};
-
-// A log position with its term; the zero value is the position before the first entry.
-struct LogId {
-  Term term{};
-  Index index{};
-
-  friend auto operator<=>(const LogId&, const LogId&) = default;  // By term first, then index (dissertation 3.6.1).
-};
-
-// What a member does now and, where that is decided, what it becomes. The last two occur in joint consensus only
-// voters of the outgoing half that the incoming one does not count.
-enum class MemberRole : std::uint8_t {
-  voter = 1,
-  learner = 2,           // Receives everything, never counts.
-  learner_to_voter = 3,  // Catches up, then is promoted.
-  voter_to_learner = 4,  // Becomes a learner when the joint configuration is left.
-  leaving = 5,           // Is removed when the joint configuration is left.
-};
-
-struct Member {
-  NodeId id{};
-  std::uint64_t incarnation_high = 0;  // Drawn once for a data directory.
-  std::uint64_t incarnation_low = 0;
-  MemberRole role = MemberRole::voter;
-  std::string address = {};  // Its server line's value in zoo.cfg, opaque here: routing only. May be empty.
-
-  friend bool operator==(const Member&, const Member&) = default;
-};
-
-// A tombstone: this incarnation is never again a member.
-struct RemovedMember {
-  NodeId id{};
-  std::uint64_t incarnation_high = 0;
-  std::uint64_t incarnation_low = 0;
-
-  friend auto operator<=>(const RemovedMember&, const RemovedMember&) = default;
-};
-
-// Who takes part. In joint consensus `outgoing` holds the voters of the configuration that is being left, members all
-// of them; empty otherwise. Each list is ascending, without repetition.
-struct Configuration {
-  std::vector<Member> members;
-  std::vector<NodeId> outgoing = {};
-  std::vector<RemovedMember> removed = {};
-  bool leaves_automatically = false;  // The joint configuration is left without being asked to.
-
-  friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
 // What storage hands back at start.
@@ -102,14 +40,54 @@ enum class Role : std::uint8_t { follower, candidate, leader };
 // Names one Output's durable part; handed back through persisted() when that part is durable.
 enum class PersistToken : std::uint64_t {};
 
+// A leader wants durable entries that have left its memory, for a follower that lags: those after the newest position
+// at or below `bound`, by index and by term, `up_to` at most, as many as fit one message. Answered
+// through Core::log_read() or log_unavailable().
+struct LogRead {
+  NodeId peer{};
+  LogId bound;
+  Index up_to{};
+};
+
+// A leader wants bytes of its newest snapshot for a follower that the log does not reach any more.
+// Answered through Core::snapshot_chunk() or snapshot_unavailable().
+struct SnapshotRead {
+  NodeId peer{};
+  std::optional<SnapshotId> id;  // The one under way; none: begin with the newest.
+  std::uint64_t offset = 0;
+};
+
+// A follower has a chunk to put into its staging file; a chunk at offset 0 begins a new one. Answered through
+// Core::snapshot_stored() or snapshot_failed().
+struct SnapshotWrite {
+  SnapshotId id;
+  std::uint64_t offset = 0;
+  std::uint64_t total = 0;
+  Blob bytes;
+};
+
+// How a change of the members ended (R-320: never in silence).
+struct ChangeOutcome {
+  bool done = false;
+  std::string_view reason;  // Of a failure; static text.
+};
+
 // One batch of effects. Fields stand in the order in which the shell obeys them.
 struct Output {
-  std::optional<HardState> hard_state;  // To persist, with `append`, in one write.
-  std::vector<Entry> append;            // To persist; they replace any tail from the first one's index on.
-  std::optional<PersistToken> token;    // Set if there is something to persist.
-  std::vector<Entry> apply;             // Committed and durable here, in order, each exactly once.
-  std::vector<std::uint64_t> reads;     // Ids of read requests that may now be served at Core::commit_index().
-  std::optional<Role> role;             // Set when the role changed.
+  std::optional<HardState> hard_state;       // To persist, with `append`, in one write.
+  std::vector<Entry> append;                 // To persist; they replace any tail from the first one's index on.
+  std::optional<PersistToken> token;         // Set if there is something to persist or to send after it.
+  std::vector<Envelope> send;                // May leave at once.
+  std::vector<Envelope> send_after_sync;     // Promises: leave only when `token` is durable.
+  std::vector<Entry> apply;                  // Committed and durable here, in order, each exactly once.
+  std::vector<std::uint64_t> reads;          // Ids of read requests that may now be served from the applied state.
+  std::vector<std::uint64_t> refused_reads;  // Ids of those that got no answer; to be asked again.
+  std::vector<LogRead> log_reads;
+  std::vector<SnapshotRead> snapshot_reads;
+  std::vector<SnapshotWrite> snapshot_writes;
+  std::optional<SnapshotId> snapshot_install;  // Staged whole: verify, make durable, reset the log, swap.
+  std::optional<Role> role;                    // Set when the role changed.
+  std::optional<ChangeOutcome> change;         // Set when the change of members that this leader drove has ended.
 
   void clear();
   [[nodiscard]] bool empty() const;
@@ -118,13 +96,45 @@ struct Output {
 struct Limits {
   std::size_t uncommitted_bytes_max = 64U << 20;  // proposals beyond it are refused before they get an index.
   std::size_t uncommitted_entries_max = 65536;
-  std::size_t tail_bytes_max = 16U << 20;  // Applied entries kept in memory for slow followers.
-  std::size_t tail_entries_max = 500;      // commitLogCount.
+  std::size_t tail_bytes_max = 16U << 20;    // Applied entries kept in memory for slow followers.
+  std::size_t tail_entries_max = 500;        // commitLogCount.
+  std::size_t message_bytes_max = 1U << 20;  // of entries in one append; one entry always fits.
+  std::size_t message_entries_max = 16384;
+  std::size_t inflight_messages_max = 64;      // R-307, for each follower.
+  std::size_t inflight_bytes_max = 16U << 20;  //
+  std::size_t waiting_reads_max = 65536;
+  std::size_t snapshot_sends_max = 2;  // at a time.
 };
+
+// All in microseconds of the core's own monotonic time.
+struct Timing {
+  std::int64_t heartbeat_us = 100'000;    // T_hb.
+  std::int64_t election_us = 1'000'000;   // T_el; time-outs are drawn from [T_el, 2 T_el).
+  std::int64_t stall_us = 2'000'000;      // A leader whose disk is silent for longer gives up.
+  std::int64_t catch_up_us = 30'000'000;  // A learner without any progress for longer aborts its promotion.
+};
+
+// The stated bound under which leases are safe.
+struct LeaseBound {
+  std::int64_t drift_ppm = 20'000;  // Between any two servers' monotonic clocks.
+  std::int64_t margin_us = 10'000;
+};
+
+inline constexpr unsigned priority_default = 100;
 
 struct Config {
   NodeId self{};
-  Limits limits;
+  Limits limits{};
+  Timing timing{};
+  // on together; each can be switched off for tests and for the lab.
+  bool has_pre_vote = true;
+  bool has_check_quorum = true;
+  bool has_stickiness = true;
+  bool has_leases = false;  // R-707; a replicated switch, see Core::set_leases().
+  LeaseBound lease{};
+  unsigned priority = priority_default;  // 0 never campaigns; lower ones wait longer.
+  bool may_vote = true;                  // False while recovering or in doubt.
+  ConfigurationCodec codec{};
 };
 
 }  // namespace quorate::raft

@@ -6,6 +6,7 @@
 
 #include "base/ensure.hpp"
 #include "replica/replica_state.hpp"
+#include "wire/configuration.hpp"
 
 namespace quorate::replica {
 namespace {
@@ -20,6 +21,11 @@ Blob encode_noop(const wire::TermStart& start) {
   std::string bytes;
   wire::encode_term_start(bytes, start);
   return Blob::adopt(std::move(bytes));
+}
+
+raft::Config with_codec(raft::Config config) {
+  config.codec = wire::configuration_codec();
+  return config;
 }
 
 // With the disk full only what shrinks the problem, or what clients need to keep what they have, goes on.
@@ -51,7 +57,7 @@ Replica::State::State(ReplicaConfig the_config, Restored restored, Prng the_prng
       tree(std::move(restored.tree)),
       streams(std::move(restored.streams)),
       prng(the_prng),
-      core(config.raft, std::move(restored.log), encode_noop(config.term_start), the_prng),
+      core(with_codec(config.raft), std::move(restored.log), encode_noop(config.term_start), the_prng),
       applied(core.log().start()),
       clock_base(std::max(tree.last_time(), core.newest_time())),
       log_time(clock_base),

@@ -169,4 +169,16 @@ Result<raft::Configuration> decode_configuration(ByteView bytes) {
   return configuration;
 }
 
+raft::ConfigurationCodec configuration_codec() {
+  return raft::ConfigurationCodec{
+      .encode =
+          [](const raft::Configuration& configuration) {
+            std::string bytes;
+            encode_configuration(bytes, configuration);
+            return Blob::adopt(std::move(bytes));
+          },
+      .decode = decode_configuration,
+  };
+}
+
 }  // namespace quorate::wire

@@ -9,7 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "raft/types.hpp"
+#include "raft/configuration.hpp"
 
 namespace quorate::wire {
 
@@ -25,5 +25,8 @@ void encode_configuration(std::string& out, const raft::Configuration& configura
 // Errors: unsupported for a version, flag, role or extension that this binary does not know; corrupt for bytes
 // that do not decode, lists that are not ascending, or an outgoing voter that is no member.
 Result<raft::Configuration> decode_configuration(ByteView bytes);
+
+// Both, as the core takes them.
+[[nodiscard]] raft::ConfigurationCodec configuration_codec();
 
 }  // namespace quorate::wire
