@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
@@ -11,6 +9,7 @@
 #include "admin/four_letter_words.hpp"
 #include "base/ensure.hpp"
 #include "base/limits.hpp"
+#include "server/config_values.hpp"
 #include "server/properties.hpp"
 #include "server/server_line.hpp"
 
@@ -19,65 +18,6 @@ namespace quorate::server {
 namespace {
 
 using Severity = Finding::Severity;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-std::optional<std::int64_t> parse_integer(std::string_view text, bool hexadecimal) {
-  int base = 10;
-  if (hexadecimal && (text.starts_with("0x") || text.starts_with("0X"))) {
-    text.remove_prefix(2);
-    base = 16;
-  }
-  if (text.starts_with('+')) {
-    text.remove_prefix(1);
-  }
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return number;
-}
-
-// NaN and infinities are none (S-108): what is left lies between two numbers.
-std::optional<double> parse_fraction(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size() ||
-      !(number >= -1e18 && number <= 1e18)) {
-    return std::nullopt;
-  }
-  return number;
-}
-
-// All that Java's trim() takes off.
-std::string_view trimmed(std::string_view text) {
-  const auto is_space = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
-  while (!text.empty() && is_space(text.front())) {
-    text.remove_prefix(1);
-  }
-  while (!text.empty() && is_space(text.back())) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    const std::string_view part = trimmed(text.substr(0, end));
-    if (!part.empty()) {
-      parts.emplace_back(part);
-    }
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 struct Value {
   std::string text;
@@ -163,6 +103,8 @@ class Reader {
       report(Severity::warning, origin, name + " has no effect in this version: " + std::string(setting.meaning));
     } else if (setting.effect == Effect::ignored && asks_for_it) {
       report(Severity::warning, origin, name + " has no meaning here: " + std::string(setting.meaning));
+    } else if (setting.effect == Effect::implied) {
+      report(Severity::note, origin, name + " changes nothing: " + std::string(setting.meaning));
     } else if (setting.effect == Effect::ignored || setting.effect == Effect::cluster) {
       report(Severity::note, origin, name + " is accepted without effect");
     }
@@ -183,7 +125,8 @@ class Reader {
         return true;
       case Kind::boolean:
         if (folded != "true" && folded != "false") {
-          report(Severity::error, origin, name + ": \"" + value + "\" is neither true nor false");
+          report(Severity::error, origin,
+                 name + ": \"" + value + "\" is neither true nor false" + remedy(folded, "true", "false"));
           return false;
         }
         return true;
@@ -195,7 +138,8 @@ class Reader {
         return true;
       case Kind::yes_no:
         if (folded != "yes" && folded != "no") {
-          report(Severity::error, origin, name + ": \"" + value + "\" is neither yes nor no");
+          report(Severity::error, origin,
+                 name + ": \"" + value + "\" is neither yes nor no" + remedy(folded, "yes", "no"));
           return false;
         }
         return true;
@@ -292,6 +236,7 @@ class Reader {
 
   // Which mode starts (operations 1.2).
   void judge_servers() {
+    judge_addresses();
     const auto voters = std::ranges::count_if(servers_, [](const auto& each) { return !each.second.first.observer; });
     if (voters > 1) {
       const auto& [line, origin] = std::next(servers_.begin())->second;
@@ -306,6 +251,10 @@ class Reader {
       return;
     }
     if (voters == 0) {
+      if (!is_true("standaloneEnabled")) {
+        report(Severity::error, origin_of("standaloneEnabled"),
+               "standaloneEnabled=false, but no server line is there; add one for this server, or remove it");
+      }
       return;
     }
     const auto& [line, origin] = servers_.begin()->second;
@@ -316,6 +265,18 @@ class Reader {
     }
     reading_.config.node = NodeId{static_cast<std::uint32_t>(line.id)};
     take_client_part(line, origin);
+  }
+
+  // Operations 1.5: several addresses need to be allowed.
+  void judge_addresses() {
+    for (const auto& [id, server] : servers_) {
+      const auto& [line, origin] = server;
+      if (line.addresses > 1 && !is_true("multiAddress.enabled")) {
+        report(Severity::error, origin,
+               "server." + std::to_string(id) +
+                   " has several addresses, but multiAddress.enabled is not set; add multiAddress.enabled=true");
+      }
+    }
   }
 
   void take_client_part(const ServerLine& line, const std::string& origin) {
@@ -330,12 +291,30 @@ class Reader {
                "the client port " + std::to_string(line.client_port) + " here differs from clientPort at " +
                    given->origin);
       }
+      judge_client_host(line, origin);
+      return;
+    }
+    if (const Value* address = find("clientPortAddress"); address != nullptr) {
+      report(Severity::error, address->origin,
+             "clientPortAddress needs clientPort beside it; add clientPort, or write the address into the server line");
       return;
     }
     values_[port] = Value{.text = std::to_string(line.client_port), .origin = origin};
     if (line.client_host != "0.0.0.0") {
       values_[host] = Value{.text = line.client_host, .origin = origin};
     }
+  }
+
+  // Operations 1.5: the same address, unless clientPort binds to all.
+  void judge_client_host(const ServerLine& line, const std::string& origin) {
+    const Value* address = find("clientPortAddress");
+    if (address == nullptr || address->text == "0.0.0.0" || address->text == "::" ||
+        may_be_one_host(address->text, line.client_host)) {
+      return;
+    }
+    report(Severity::error, origin,
+           "the client address " + line.client_host + " here differs from clientPortAddress=" + address->text + " at " +
+               address->origin + "; write the same in both, or leave one out");
   }
 
   const Value* find(std::string_view name) const {

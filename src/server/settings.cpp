@@ -60,8 +60,8 @@ std::size_t distance(std::string_view first, std::string_view second) {
 }
 
 std::string_view words_for(Effect effect) {
-  constexpr std::array<std::string_view, 5> words = {"yes", "accepted, no effect", "accepted, no effect",
-                                                     "with clusters", "later"};
+  constexpr std::array<std::string_view, 5> words = {"yes", "accepted, no effect", "done in any case", "with clusters",
+                                                     "later"};
   return words[static_cast<std::size_t>(effect)];
 }
 
@@ -122,18 +122,24 @@ std::string nearest_setting(std::string_view key) {
   if (bare.size() > 200) {
     return {};
   }
+  const auto consider = [&](std::string_view spelling) {
+    if (bare.size() > spelling.size() + best || spelling.size() > bare.size() + best) {
+      return false;  // At least that far away.
+    }
+    const std::size_t away = distance(bare, spelling);
+    if (away < best || (away == best && nearest.empty())) {
+      best = away;
+      nearest = spelling;
+    }
+    return false;
+  };
   for (const Setting& setting : settings()) {
-    any_spelling(setting, [&](std::string_view spelling) {
-      if (bare.size() > spelling.size() + best || spelling.size() > bare.size() + best) {
-        return false;  // At least that far away.
-      }
-      const std::size_t away = distance(bare, spelling);
-      if (away < best || (away == best && nearest.empty())) {
-        best = away;
-        nearest = spelling;
-      }
-      return false;
-    });
+    any_spelling(setting, consider);
+  }
+  for (const std::string_view name : java_settings()) {
+    if (!name.ends_with('*')) {
+      consider(name);
+    }
   }
   return std::string(nearest);
 }
@@ -165,6 +171,9 @@ std::string settings_as_markdown() {
       "flags of `quorate serve`. `quorate check-config FILE` shows the effective values and where they come from. "
       "A key that is unknown is a warning with a suggestion, a value that is out of range stops the start, or is "
       "replaced with a warning where the range says \"else the nearest\".\n\n"
+      "Effect: what has none, or comes later, is a warning where a file asks for anything but the default, because "
+      "nobody should believe in a limit that is not kept; what is done in any case, and what has a meaning only with "
+      "clusters, is a note.\n\n"
       "\"true or not\" reads as ZooKeeper does: `true` in any case is true, everything else is false.\n\n"
       "| Setting | Also spelled | Flag | Type | Unit | Default | Range | Effect | Meaning |\n"
       "|---|---|---|---|---|---|---|---|---|\n";
@@ -180,7 +189,8 @@ std::string settings_as_markdown() {
       "checked; several are refused until clusters come), `group.N`, `weight.N` (no effect on one server), "
       "`authProvider.N` (providers of ZooKeeper are recognised, unknown ones stop the start), `superUser.N` "
       "(later).\n\n"
-      "Settings of ZooKeeper's virtual machine, threads, TLS and Kerberos are accepted without effect:\n\n";
+      "Settings of ZooKeeper's virtual machine, threads and libraries have no meaning here; they are accepted, with a "
+      "warning:\n\n";
   for (const std::string_view name : java_settings()) {
     out += "- `" + std::string(name) + "`\n";
   }

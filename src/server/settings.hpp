@@ -23,8 +23,8 @@ enum class Kind : std::uint8_t {
 
 enum class Effect : std::uint8_t {
   active,    // Does what it says.
-  ignored,   // Accepted; there is nothing here that it could change.
-  java,      // Accepted; it tunes ZooKeeper's virtual machine or threads.
+  ignored,   // Accepted; there is nothing here that it could change: a warning if it asks for anything.
+  implied,   // What it asks for is done in any case.
   cluster,   // Has a meaning only among several servers: accepted, checked, without effect until clusters come.
   upcoming,  // Names a feature that this version lacks: a warning if it asks for it.
 };
@@ -45,7 +45,8 @@ struct Setting {
 
 // The table, in the order in which people look for things.
 std::span<const Setting> settings();
-// Settings of ZooKeeper's internals, by name or by prefix ("commitProcessor.*"): accepted, without effect.
+// Settings of ZooKeeper's internals, by name, and by prefix ("commitProcessor.*") where all of a family are: accepted,
+// without effect, with a warning.
 std::span<const std::string_view> java_settings();
 
 // The setting that a key of a file means, in any of its spellings; nullptr if there is none.
