@@ -284,7 +284,7 @@ void Cluster::finish_write(Server& server) {
 
 void Cluster::send(Server& server, std::vector<Envelope>& envelopes) {
   for (Envelope& envelope : envelopes) {
-    judge_message(server, envelope.message);
+    judge_message(server, envelope);
     network_.push_back(Packet{.from = server.id, .to = envelope.to, .message = std::move(envelope.message)});
   }
 }
@@ -360,7 +360,8 @@ void Cluster::judge(Server& server, const Output& output) {
 }
 
 // I-106, I-102: at the network's entrance, against the disk.
-void Cluster::judge_message(const Server& server, const Message& message) {
+void Cluster::judge_message(const Server& server, const Envelope& envelope) {
+  const Message& message = envelope.message;
   const Disk& disk = server.disk;
   const Index durable = disk.entries.empty() ? disk.snapshot.point.index : disk.entries.back().index;
   const Term durable_term =
@@ -372,6 +373,11 @@ void Cluster::judge_message(const Server& server, const Message& message) {
   ASSERT_TRUE(proposes || term_of(message) <= durable_term) << "a message above the durable term (R-103)";
   if (const auto* reply = std::get_if<AppendReply>(&message); reply != nullptr && reply->is_accepted) {
     ASSERT_LE(reply->match, durable) << "an acknowledgement that is not durable (R-102, R-105)";
+  }
+  if (vote != nullptr && !vote->is_pre && vote->is_granted) {
+    const auto [known, is_new] = votes_.try_emplace({server.id, vote->term}, envelope.to);
+    ASSERT_EQ(known->second, envelope.to) << "two votes in one term (I-102)";
+    ASSERT_TRUE(disk.hard_state.term > vote->term || disk.hard_state.vote == envelope.to) << "a vote on air (R-102)";
   }
   if (request != nullptr && !request->is_pre) {
     ASSERT_TRUE(disk.hard_state.term > request->term || disk.hard_state.vote == server.id) << "(R-102)";

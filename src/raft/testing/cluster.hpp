@@ -119,7 +119,7 @@ class Cluster {
   void start(Server& server);
   void apply(Server& server, const Entry& entry);
   void judge(Server& server, const Output& output);
-  void judge_message(const Server& server, const Message& message);
+  void judge_message(const Server& server, const Envelope& envelope);
   void send(Server& server, std::vector<Envelope>& envelopes);
   void serve_log(Server& server, const LogRead& read);
   void serve_snapshot(Server& server, const SnapshotRead& read);
