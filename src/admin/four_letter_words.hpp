@@ -79,7 +79,7 @@ struct Parts {
 // What the server has to do beside answering.
 enum class Effect : std::uint8_t {
   none,
-  reset_server_statistics,      // Latency, packets, proposal and response sizes.
+  reset_server_statistics,      // Latency and packets, and a leader's proposal sizes.
   reset_connection_statistics,  // Of every connection.
   set_trace_mask,               // To Answer::trace_mask.
 };

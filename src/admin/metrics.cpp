@@ -72,7 +72,10 @@ void list_server(const ServerStatus& server, List& list) {
   list.gauge("uptime", server.uptime_ms);
   list.sizes("last_client_response_size", "max_client_response_size", "min_client_response_size",
              server.response_sizes);
-  list.fraction("connection_drop_probability", 0, 1);
+  constexpr double steps = 10'000;
+  list.fraction("connection_drop_probability",
+                static_cast<std::uint64_t>(std::clamp(server.connection_drop_probability, 0.0, 1.0) * steps + 0.5),
+                static_cast<std::uint64_t>(steps));
   list.gauge("non_mtls_remote_conn_count", 0);
   list.gauge("non_mtls_local_conn_count", 0);
   list.gauge("outstanding_tls_handshake", 0);
@@ -105,11 +108,12 @@ void list_counters(const Metrics& metrics, List& list) {
   list.counter("connection_drop_count", metrics.connections_dropped);
   list.counter("sessionless_connections_expired", metrics.handshakes_timed_out);
   list.counter("stale_sessions_expired", metrics.sessions_expired);
-  list.counter("connection_revalidate_count", metrics.sessions_resumed);
+  list.counter("connection_revalidate_count", metrics.resumes_asked);
   list.counter("bytes_received_count", metrics.bytes_received);
   list.counter("response_bytes", metrics.response_bytes);
   list.counter("watch_bytes", metrics.watch_bytes);
   list.counter("throttled_ops", metrics.requests_throttled);
+  list.counter("stale_requests_dropped", metrics.stale_requests_dropped);
   list.counter("large_requests_rejected", metrics.large_requests_rejected);
   list.counter("fsync_threshold_exceed_count", metrics.slow_fsyncs);
   list.counter("digest_mismatches_count", metrics.digest_mismatches);
@@ -129,17 +133,19 @@ void list_summaries(const Metrics& metrics, List& list) {
   list.histogram("node_deleted_watch_count", Kind::summary, metrics.deleted_watches, 1);
   list.histogram("node_changed_watch_count", Kind::summary, metrics.changed_watches, 1);
   list.histogram("node_children_watch_count", Kind::summary, metrics.children_watches, 1);
+  list.histogram("propagation_latency", Kind::detailed, metrics.propagation_ms, 1);
   list.histogram("readlatency", Kind::detailed, metrics.read_latency_us, milliseconds);
   list.histogram("updatelatency", Kind::detailed, metrics.update_latency_us, milliseconds);
 }
 
-// Milliseconds are too coarse for this server: the same three in microseconds.
+// What ZooKeeper has no name for. Milliseconds are too coarse for this server: the same three in microseconds.
 void list_own(const ServerStatus& server, const Metrics* metrics, List& list) {
   list.gauge("resident_memory_bytes", server.memory.resident_bytes);
   list.gauge("tree_memory_bytes", server.memory.tree_bytes);
   list.gauge("log_memory_bytes", server.memory.log_bytes);
   list.gauge("watch_memory_bytes", server.memory.watch_bytes);
   if (metrics != nullptr) {
+    list.counter("connections_rate_limited", metrics->connections_rate_limited);
     list.histogram("readlatency_us", Kind::quantiles, metrics->read_latency_us, 1);
     list.histogram("updatelatency_us", Kind::quantiles, metrics->update_latency_us, 1);
     list.histogram("fsynctime_us", Kind::quantiles, metrics->fsync_us, 1);

@@ -70,6 +70,7 @@ struct Metrics {
   Histogram deleted_watches;
   Histogram changed_watches;
   Histogram children_watches;  // Watchers told by one event.
+  Histogram propagation_ms;    // From an entry's time, given by the leader, to its being applied here.
 
   std::uint64_t commits = 0;
   std::uint64_t proposals = 0;
@@ -80,11 +81,13 @@ struct Metrics {
   std::uint64_t connections_dropped = 0;   // Closed by this server.
   std::uint64_t handshakes_timed_out = 0;
   std::uint64_t sessions_expired = 0;
-  std::uint64_t sessions_resumed = 0;
+  std::uint64_t resumes_asked = 0;  // Handshakes that name a session.
   std::uint64_t bytes_received = 0;
   std::uint64_t response_bytes = 0;
   std::uint64_t watch_bytes = 0;
   std::uint64_t requests_throttled = 0;
+  std::uint64_t stale_requests_dropped = 0;
+  std::uint64_t connections_rate_limited = 0;  // Turned away by the token bucket.
   std::uint64_t large_requests_rejected = 0;
   std::uint64_t auth_failures = 0;
   std::uint64_t slow_fsyncs = 0;  // Over fsync.warningthresholdms.
@@ -118,6 +121,7 @@ struct ServerStatus {
   std::uint64_t files_max = 0;
   std::uint64_t uptime_ms = 0;
   SizeStatus response_sizes;
+  double connection_drop_probability = 0;
   std::int64_t trace_mask = 306;
   MemoryStatus memory;
   std::optional<EnsembleStatus> ensemble;

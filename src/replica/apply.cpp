@@ -36,6 +36,10 @@ void Replica::State::apply_entry(const raft::Entry& entry) {
   tree.advance(context.zxid, entry.time);
   if (entry.kind == raft::EntryKind::command) {
     apply_command(entry);
+    if (entry.term == core.term()) {
+      stats.propagation_ms.record(
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, raw(log_time) - raw(entry.time))));
+    }
   }
   if (raw(context.zxid) % digest_interval == 0) {
     remember_digest();
@@ -227,6 +231,20 @@ void Replica::State::end_session(SessionId session) {
   post_to_all(MailItem{.kind = MailItem::Kind::session_gone, .session = session});
 }
 
+Histogram& Replica::State::watchers_told(tree::EventType type) {
+  switch (type) {
+    case tree::EventType::created:
+      return stats.created_watches;
+    case tree::EventType::deleted:
+      return stats.deleted_watches;
+    case tree::EventType::data_changed:
+      return stats.changed_watches;
+    case tree::EventType::children_changed:
+      return stats.children_watches;
+  }
+  fail("an event has a type");
+}
+
 // Before the reply, so that no client learns of a change before its event (protocol 2.4 rule 4).
 void Replica::State::post_events() {
   for (const Attached& front : fronts) {
@@ -237,6 +255,7 @@ void Replica::State::post_events() {
     front.watches->take_events(events);
     std::string& bytes = front.mailbox->bytes;
     for (const tree::WatchEvents::Event& event : events.events) {
+      watchers_told(event.type).record(event.count);
       const std::size_t offset = bytes.size();  // A thousand watchers of one change get the same bytes.
       wire::encode_event(bytes, event.zxid, event.type, events.path_of(event));
       for (const tree::WatcherId watcher : events.watchers_of(event)) {

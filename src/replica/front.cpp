@@ -257,7 +257,7 @@ void Front::answer_admin(ConnectionRef ref, std::string_view text) {
   }
   connection->output.bytes().append(text);
   ++connection->traffic.packets_sent;
-  ++state_->stats.traffic.packets_sent;
+  ++state_->stats.since_reset.traffic.packets_sent;
   state_->begin_close(*connection, CloseReason::four_letter_word);
 }
 
@@ -267,16 +267,15 @@ tree::WatchTable& Front::watches() {
 const FrontStats& Front::stats() const {
   return state_->stats;
 }
+double Front::connection_drop_probability() const {
+  return state_->connection_throttle.drop_probability();
+}
 const FrontConfig& Front::config() const {
   return state_->config;
 }
 
 void Front::reset_stats() {
-  FrontStats& stats = state_->stats;
-  FrontStats fresh;
-  fresh.outstanding = stats.outstanding;
-  fresh.connections = stats.connections;
-  stats = fresh;
+  state_->stats.since_reset = SinceReset{};
 }
 
 void Front::reset_connection_stats() {

@@ -141,6 +141,8 @@ class Front {
 
   [[nodiscard]] tree::WatchTable& watches();
   [[nodiscard]] const FrontStats& stats() const;
+  // With which a handshake is turned away now, 0 to 1 (protocol 14.5).
+  [[nodiscard]] double connection_drop_probability() const;
   [[nodiscard]] const FrontConfig& config() const;
   void reset_stats();             // srst
   void reset_connection_stats();  // crst

@@ -2,6 +2,7 @@
 
 // Counters of one front, for admin (operations 2.4, 2.6, 2.9).
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,21 +12,46 @@
 
 namespace quorate::replica {
 
-// Of one connection since crst, or of the whole front since srst. Latencies in microseconds.
+// Of one connection since crst, or of the whole front since srst.
 struct Traffic {
   std::uint64_t packets_received = 0;
   std::uint64_t packets_sent = 0;
 };
 
-struct FrontStats {
+// Of all requests since srst, in microseconds.
+struct LatencySpan {
+  std::uint64_t count = 0;
+  std::uint64_t sum_us = 0;
+  std::uint64_t minimum_us = 0;
+  std::uint64_t maximum_us = 0;
+
+  void record(std::uint64_t latency_us) {
+    minimum_us = count == 0 ? latency_us : std::min(minimum_us, latency_us);
+    maximum_us = std::max(maximum_us, latency_us);
+    sum_us += latency_us;
+    ++count;
+  }
+};
+
+// What srst puts back (operations 2.2): latency and packets, and nothing else.
+struct SinceReset {
   Traffic traffic;
+  LatencySpan latency;
+};
+
+// All but `since_reset` is of the front's whole life: who takes rates of counters must never see them go back
+// (operations 4.1).
+struct FrontStats {
+  SinceReset since_reset;
   Histogram read_latency_us;      // From arrival to the reply's being queued: reads, pings, and the rest that is local.
   Histogram write_latency_us;     // The same for what goes through the log.
   std::uint64_t outstanding = 0;  // Writes under way.
   std::uint64_t connections = 0;  // Open ones, those without a session included.
   std::uint64_t connections_opened = 0;
   std::uint64_t sessions_connected = 0;  // Created or resumed here.
+  std::uint64_t resumes_asked = 0;       // Handshakes that named a session.
   std::uint64_t events_sent = 0;
+  std::uint64_t event_bytes = 0;  // Of events_sent.
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t auth_failed = 0;

@@ -42,7 +42,7 @@ bool Front::State::handle_admin_word(Connection& connection) {
   asked.rest.resize(wanted - word_bytes);
   admin_requests.push_back(std::move(asked));
   ++connection.traffic.packets_received;
-  ++stats.traffic.packets_received;
+  ++stats.since_reset.traffic.packets_received;
   connection.phase = Phase::admin;
   connection.input.release();
   update_wants_input(connection);
@@ -55,6 +55,7 @@ void Front::State::handle_connect(Connection& connection, ByteView frame) {
     malformed(connection, CloseReason::malformed_handshake);
     return;
   }
+  stats.resumes_asked += wanted->session != SessionId{} ? 1U : 0U;
   if (!connection_throttle.admit(now, wanted->session == SessionId{})) {  // Protocol 14.5.
     ++stats.connections_rate_limited;
     begin_close(connection, CloseReason::connection_throttled);

@@ -34,7 +34,7 @@ TEST(Limits, a_reader_that_does_not_read_is_not_served_further) {  // S-203
     server.run();
   }
   EXPECT_TRUE(server.front.wants_input(client.connection()));
-  EXPECT_EQ(server.front.stats().traffic.packets_sent, 1U + 1 + 101);
+  EXPECT_EQ(server.front.stats().since_reset.traffic.packets_sent, 1U + 1 + 101);
 }
 
 TEST(Limits, a_reader_that_never_reads_its_events_is_cut_off) {  // F-601, S-203
@@ -559,8 +559,9 @@ TEST(Limits, statistics_count_frames_and_connections) {
   client.call(Opcode::get_data, watch_body("/a"));
   const FrontStats& stats = server.front.stats();
   EXPECT_EQ(stats.connections, 1U);
-  EXPECT_EQ(stats.traffic.packets_received, 3U);
-  EXPECT_EQ(stats.traffic.packets_sent, 3U);
+  EXPECT_EQ(stats.since_reset.traffic.packets_received, 3U);
+  EXPECT_EQ(stats.since_reset.traffic.packets_sent, 3U);
+  EXPECT_EQ(stats.since_reset.latency.count, 2U);
   EXPECT_EQ(stats.write_latency_us.count(), 1U);
   EXPECT_EQ(stats.read_latency_us.count(), 1U);
   int visited = 0;
@@ -574,9 +575,20 @@ TEST(Limits, statistics_count_frames_and_connections) {
     EXPECT_EQ(raw(info.last_zxid), raw(server.replica.zxid_of(server.replica.applied())));
   });
   EXPECT_EQ(visited, 1);
-  server.front.reset_stats();
-  EXPECT_EQ(stats.traffic.packets_received, 0U);
+  const FrontStats before = stats;
+  server.front.reset_stats();  // Operations 2.2: latency and packets. 4.1: count and sum never reset.
+  EXPECT_EQ(stats.since_reset.traffic.packets_received, 0U);
+  EXPECT_EQ(stats.since_reset.traffic.packets_sent, 0U);
+  EXPECT_EQ(stats.since_reset.latency.count, 0U);
   EXPECT_EQ(stats.connections, 1U);
+  EXPECT_EQ(stats.connections_opened, 1U);
+  EXPECT_EQ(stats.sessions_connected, 1U);
+  EXPECT_EQ(stats.write_latency_us.count(), 1U);
+  EXPECT_EQ(stats.read_latency_us.count(), 1U);
+  EXPECT_EQ(stats.bytes_received, before.bytes_received);
+  EXPECT_GT(stats.bytes_received, 0U);
+  EXPECT_EQ(stats.reply_bytes_last, before.reply_bytes_last);
+  EXPECT_EQ(stats.reply_bytes_max, before.reply_bytes_max);
   client.hang_up();
   EXPECT_EQ(stats.connections, 0U);
 }

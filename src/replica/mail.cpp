@@ -85,6 +85,7 @@ void Front::State::deliver_event(const MailItem& item, ByteView bytes) {
   const std::size_t before = connection.output.bytes().size();
   connection.output.bytes().append(bytes);
   ++stats.events_sent;
+  stats.event_bytes += bytes.size();
   queued_output(connection, before);
 }
 
@@ -285,7 +286,7 @@ void Front::State::touch_unheard_ones() {
 void Front::State::queued_output(Connection& connection, std::size_t before) {
   const std::size_t added = connection.output.bytes().size() - before;
   ++connection.traffic.packets_sent;
-  ++stats.traffic.packets_sent;
+  ++stats.since_reset.traffic.packets_sent;
   const auto bytes = static_cast<std::int64_t>(added);
   stats.reply_bytes_last = bytes;
   stats.reply_bytes_min = stats.reply_bytes_min < 0 ? bytes : std::min(stats.reply_bytes_min, bytes);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "base/ids.hpp"
 #include "base/prng.hpp"
 #include "base/result.hpp"
@@ -60,6 +61,12 @@ struct Output {
 
 // Figures that admin shows (operations 2.4, 2.9).
 struct ReplicaStats {
+  // Of what this term proposed: from an entry's time to its being applied here, and whom each watch event was told.
+  Histogram propagation_ms;
+  Histogram created_watches;
+  Histogram deleted_watches;
+  Histogram changed_watches;
+  Histogram children_watches;
   std::uint64_t proposals = 0;  // Commands proposed by this server.
   std::int64_t proposal_bytes_last = -1;
   std::int64_t proposal_bytes_min = -1;

@@ -73,7 +73,7 @@ void run_requests(benchmark::State& state, const std::vector<std::string>& frame
   }
   Loop loop{.server = server, .actions = {}, .touches = {}};
   std::size_t next = 0;
-  const std::uint64_t before = server.front.stats().traffic.packets_sent;
+  const std::uint64_t before = server.front.stats().since_reset.traffic.packets_sent;
   for (auto _ : state) {
     for (const Client& client : clients) {
       server.front.receive(client.connection(), frames[next % frames.size()], server.now);
@@ -81,7 +81,7 @@ void run_requests(benchmark::State& state, const std::vector<std::string>& frame
     }
     loop.turn();
   }
-  const auto answered = static_cast<std::int64_t>(server.front.stats().traffic.packets_sent - before);
+  const auto answered = static_cast<std::int64_t>(server.front.stats().since_reset.traffic.packets_sent - before);
   state.SetItemsProcessed(answered);
 }
 

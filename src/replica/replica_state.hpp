@@ -72,6 +72,7 @@ struct Replica::State {
   void execute_expire_session(const wire::Command& command, const raft::Entry& entry);
   void end_session(SessionId session);
   void post_events();
+  Histogram& watchers_told(tree::EventType type);
   void post_to_all(const MailItem& item);
   void post_reply(const wire::Command& command, tree::Status status, const Origin* origin);
   void post_close(const Origin* origin);

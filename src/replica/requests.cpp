@@ -64,7 +64,7 @@ std::size_t Front::State::serve_connection(Connection& connection) {
     }
     ++served;
     ++connection.traffic.packets_received;
-    ++stats.traffic.packets_received;
+    ++stats.since_reset.traffic.packets_received;
     if (connection.phase == Phase::closing) {
       break;
     }
@@ -323,6 +323,7 @@ void Front::State::record_latency(Connection& connection, MonoTime received, boo
   const std::int64_t latency = std::max<std::int64_t>(0, elapsed_us(received, now));
   Histogram& histogram = is_write ? stats.write_latency_us : stats.read_latency_us;
   histogram.record(static_cast<std::uint64_t>(latency));
+  stats.since_reset.latency.record(static_cast<std::uint64_t>(latency));
   connection.last_reply = now;
   connection.last_latency_us = latency;
   connection.latency_min_us = connection.latency_count == 0 ? latency : std::min(connection.latency_min_us, latency);

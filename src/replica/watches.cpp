@@ -120,9 +120,11 @@ void Front::State::catch_up_child(Connection& connection, Zxid seen, std::string
 
 void Front::State::send_missed(Connection& connection, tree::EventType type, std::string_view path) {
   constexpr Zxid catch_up_zxid{-1};
+  const std::size_t before = connection.output.bytes().size();
   wire::encode_event(connection.output.bytes(), catch_up_zxid, type, path);
   ++stats.events_sent;
-  ++stats.traffic.packets_sent;
+  stats.event_bytes += connection.output.bytes().size() - before;
+  ++stats.since_reset.traffic.packets_sent;
   ++connection.traffic.packets_sent;
 }
 

@@ -21,11 +21,20 @@ namespace {
 
 constexpr std::size_t paths_a_slice = 256;
 
-admin::LatencyStatus status_of(const Histogram& latency) {
-  return {.count = latency.count(),
-          .sum_us = latency.sum(),
-          .minimum_us = latency.minimum(),
-          .maximum_us = latency.maximum()};
+admin::LatencyStatus status_of(const replica::LatencySpan& latency) {
+  return {.count = latency.count,
+          .sum_us = latency.sum_us,
+          .minimum_us = latency.minimum_us,
+          .maximum_us = latency.maximum_us};
+}
+
+// One value, if what it measures took place.
+Histogram once(const std::optional<std::uint64_t>& value) {
+  Histogram histogram;
+  if (value) {
+    histogram.record(*value);
+  }
+  return histogram;
 }
 
 }  // namespace
@@ -109,13 +118,11 @@ admin::Snapshot AdminDesk::gather(const admin::Parts& parts) const {
 void AdminDesk::gather_server(admin::ServerStatus& into) const {
   const replica::FrontStats& front = sources_.front.stats();
   const tree::Tree& tree = sources_.replica.tree();
-  Histogram latency = front.read_latency_us;
-  latency.merge(front.write_latency_us);
   into.version = admin::version_text(version(), commit(), commit_date());
   into.serving = sources_.replica.is_serving();
-  into.latency = status_of(latency);
-  into.packets_received = front.traffic.packets_received;
-  into.packets_sent = front.traffic.packets_sent;
+  into.latency = status_of(front.since_reset.latency);
+  into.packets_received = front.since_reset.traffic.packets_received;
+  into.packets_sent = front.since_reset.traffic.packets_sent;
   into.connections = front.connections;
   into.outstanding = front.outstanding;
   into.last_zxid = tree.last_zxid();
@@ -129,6 +136,7 @@ void AdminDesk::gather_server(admin::ServerStatus& into) const {
   into.uptime_ms = static_cast<std::uint64_t>(elapsed_us(started_, now_) / 1000);
   into.response_sizes = {
       .last = front.reply_bytes_last, .minimum = front.reply_bytes_min, .maximum = front.reply_bytes_max};
+  into.connection_drop_probability = sources_.front.connection_drop_probability();
   into.trace_mask = trace_mask_;
   into.memory = {.resident_bytes = resident_bytes(),
                  .tree_bytes = tree.memory_bytes(),
@@ -144,16 +152,31 @@ std::unique_ptr<admin::Metrics> AdminDesk::gather_metrics() const {
   metrics->update_latency_us = front.write_latency_us;
   metrics->fsync_us = sources_.log.stats().flush_us;
   metrics->snapshot_us = sources_.snapshotter.stats().took_us;
+  metrics->startup_us = once(sources_.start.whole_us);
+  metrics->startup_snapshot_load_us = once(sources_.start.snapshot_us);
+  metrics->startup_log_load_us = once(sources_.start.log_us);
+  metrics->startup_entries_loaded = once(sources_.start.entries);
+  metrics->created_watches = replica.created_watches;
+  metrics->deleted_watches = replica.deleted_watches;
+  metrics->changed_watches = replica.changed_watches;
+  metrics->children_watches = replica.children_watches;
+  metrics->propagation_ms = replica.propagation_ms;
   metrics->batch_entries = sources_.log.stats().batch_entries;
   metrics->commits = raw(sources_.replica.core().commit_index());
   metrics->proposals = replica.proposals;
   metrics->connection_requests = front.connections_opened;
   metrics->connections_rejected = sources_.port.stats().refused;
-  metrics->connections_dropped = front.slow_readers_closed + front.malformed_closed + front.handshakes_timed_out;
+  metrics->connections_dropped = front.slow_readers_closed + front.malformed_closed + front.handshakes_timed_out +
+                                 front.connections_rate_limited + front.large_requests_rejected +
+                                 front.late_requests_dropped;
   metrics->handshakes_timed_out = front.handshakes_timed_out;
+  metrics->resumes_asked = front.resumes_asked;
   metrics->sessions_expired = replica.sessions_expired;
   metrics->bytes_received = front.bytes_received;
   metrics->response_bytes = front.bytes_sent;
+  metrics->watch_bytes = front.event_bytes;
+  metrics->stale_requests_dropped = front.late_requests_dropped;
+  metrics->connections_rate_limited = front.connections_rate_limited;
   metrics->requests_throttled = front.operations_throttled;
   metrics->large_requests_rejected = front.large_requests_rejected;
   metrics->auth_failures = front.auth_failed;

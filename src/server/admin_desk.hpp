@@ -18,6 +18,7 @@
 #include "server/config.hpp"
 #include "server/log_writer.hpp"
 #include "server/snapshotter.hpp"
+#include "server/start.hpp"
 #include "storage/data_directory.hpp"
 
 namespace quorate::server {
@@ -31,6 +32,7 @@ class AdminDesk {
     const LogWriter& log;
     const Snapshotter& snapshotter;
     storage::DataDirectory& directory;
+    const StartFigures& start;
   };
   AdminDesk(const Config& config, Sources sources, std::size_t descriptors_max, MonoTime started);
 

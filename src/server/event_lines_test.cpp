@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace quorate::server {
@@ -58,6 +59,21 @@ TEST(close_lines, what_clients_do_every_day_is_for_debugging) {
   EXPECT_EQ(lines.line_for(close_for(CloseReason::four_letter_word), "a", 1, start)->level, LogLevel::debug);
 }
 
+TEST(close_lines, every_reason_has_a_line_of_its_own) {
+  CloseLines lines(1000);
+  std::set<std::string> said;
+  for (std::size_t number = 1; number < replica::close_reasons; ++number) {
+    const auto reason = static_cast<CloseReason>(number);
+    const auto line = lines.line_for(close_for(reason), "10.0.0.7", 4711, start);
+    ASSERT_TRUE(line.has_value()) << number;
+    const std::string begin = "closing the connection from 10.0.0.7:4711 with session 0x10000000000002a: ";
+    EXPECT_TRUE(line->text.starts_with(begin + std::string(replica::describe(reason)))) << line->text;
+    EXPECT_TRUE(said.insert(line->text).second) << line->text;
+    const bool every_day = reason == CloseReason::session_closed || reason == CloseReason::four_letter_word;
+    EXPECT_EQ(line->level, every_day ? LogLevel::debug : LogLevel::warning) << line->text;
+  }
+}
+
 TEST(change_lines, expiries_are_told_once_and_not_those_of_the_replayed_log) {
   ChangeLines lines;
   replica::ReplicaStats stats;
@@ -84,6 +100,18 @@ TEST(change_lines, an_exceeded_quota_is_a_warning) {  // Protocol 11
   EXPECT_EQ(line->level, LogLevel::warning);
   EXPECT_EQ(line->text, "quota exceeded: /a has bytes=21, its soft limit is 20");
   EXPECT_FALSE(lines.quotas(quota).has_value());
+  quota = {.count = 4, .path = "/b", .is_of_bytes = false, .is_hard = true, .used = 12, .limit = 10};
+  EXPECT_EQ(lines.quotas(quota).value().text,
+            "quota exceeded: /b has count=12, its hard limit is 10 (2 more since the last such line)");
+}
+
+TEST(change_lines, a_quota_that_the_replayed_log_exceeded_is_no_news) {
+  ChangeLines lines;
+  tree::QuotaExcess quota{.count = 5, .path = "/a", .is_of_bytes = true, .is_hard = false, .used = 21, .limit = 20};
+  lines.begin({}, quota);
+  EXPECT_FALSE(lines.quotas(quota).has_value());
+  quota.count = 6;
+  EXPECT_TRUE(lines.quotas(quota).has_value());
 }
 
 }  // namespace

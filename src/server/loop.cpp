@@ -89,8 +89,10 @@ Loop::Loop(const Config& config, OpenedData data, std::vector<net::Listener> lis
                                 .port = port_,
                                 .log = log_,
                                 .snapshotter = snapshotter_,
-                                .directory = *directory_},
-             descriptors_max, net::monotonic_now()) {
+                                .directory = *directory_,
+                                .start = figures_},
+             descriptors_max, net::monotonic_now()),
+      figures_(data.figures) {
   replica_.attach(0, mail_, front_.watches());
   ensure(poller_.add(inbox_.waker().number(), net::Interest::input_level, make_tag(TagKind::inbox)).has_value(),
          "the inbox is watched before anything else");
@@ -158,6 +160,10 @@ bool Loop::begin_service() {
     log_warning("the disk is full from the start: service begins as soon as there is space");
   }
   mail_.clear();
+  const auto replayed_us =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, elapsed_us(start, net::monotonic_now())));
+  figures_.log_us = figures_.log_us.value_or(0) + replayed_us;
+  figures_.whole_us = figures_.whole_us.value_or(0) + replayed_us;
   changes_.begin(replica_.stats(), replica_.tree().quota_excess());
   now_ = net::monotonic_now();
   next_second_ = after_ms(now_, 1000);

@@ -83,6 +83,7 @@ class Loop {
   Snapshotter snapshotter_;
   AdminDesk admin_;
   ChangeLines changes_;
+  StartFigures figures_;
 
   MonoTime now_{};
   MonoTime next_second_{};

@@ -3,6 +3,7 @@
 
 #include "server/server.hpp"
 
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/signals.hpp"
+#include "server/start.hpp"
 #include "server/testing/raw_client.hpp"
 #include "storage/data_directory.hpp"
 #include "storage/recovery.hpp"
@@ -338,6 +341,34 @@ TEST(server, data_of_a_newer_version_is_refused_with_a_code_of_its_own_and_left_
     EXPECT_NE(refused.error().message.find(told), std::string::npos) << refused.error().message;
     EXPECT_TRUE(files_below(running.config().data_directory) == before) << told;
   }
+}
+
+// The start of a server with a long log takes a while; who stops it must not wait for that.
+TEST(server, a_stop_that_is_asked_for_while_the_log_is_read_ends_the_start) {
+  Running running;
+  {
+    Client client(running.port());
+    ASSERT_NE(client.handshake(), 0);
+    client.send(create_request(1, "/a", "x"));
+    ASSERT_EQ(client.error(), 0);
+  }
+  running.stop();
+  sigset_t before;
+  ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &before), 0);
+  {
+    Signals signals;
+    const auto read_whole = open_data(running.config(), running.disk(), &signals);
+    ASSERT_TRUE(read_whole.has_value()) << read_whole.error().message;
+  }
+  {
+    Signals signals;
+    ASSERT_EQ(std::raise(SIGTERM), 0);
+    const auto stopped = open_data(running.config(), running.disk(), &signals);
+    ASSERT_FALSE(stopped.has_value());
+    EXPECT_EQ(stopped.error().code, ExitCode::stopped) << stopped.error().message;
+    EXPECT_FALSE(signals.take_stop()) << "it was taken";
+  }
+  ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
 }
 
 // S-203, F-601: a client that never reads is closed at a bound; the others do not notice.

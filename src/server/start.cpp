@@ -121,10 +121,10 @@ std::optional<Error> refuse_membership(const storage::Identity& identity, const 
 class StopWatch {
  public:
   explicit StopWatch(Signals* signals) : signals_(signals) {}
-  bool is_asked_for() {
-    if (!asked_ && signals_ != nullptr && ++items_ % 4096 == 0) {
-      asked_ = signals_->take_stop();
-    }
+  // Of an item of a snapshot.
+  bool is_asked_for() { return ++items_ % 4096 == 0 ? look() : asked_; }
+  bool look() {
+    asked_ = asked_ || (signals_ != nullptr && signals_->take_stop());
     return asked_;
   }
   [[nodiscard]] bool was_asked_for() const { return asked_; }
@@ -156,6 +156,51 @@ replica::Restored assemble(const storage::DataDirectory& directory, storage::Rec
   return restored;
 }
 
+std::uint64_t microseconds(MonoTime from, MonoTime to) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, elapsed_us(from, to)));
+}
+
+StartFigures figures_of(const storage::Recovery& recovery, MonoTime start, MonoTime snapshot_read) {
+  const MonoTime now = net::monotonic_now();
+  StartFigures figures{.snapshot_us = std::nullopt,
+                       .log_us = microseconds(snapshot_read, now),
+                       .entries = recovery.log.recovered.entries.size(),
+                       .whole_us = microseconds(start, now)};
+  if (recovery.snapshot) {
+    figures.snapshot_us = microseconds(start, snapshot_read);
+  }
+  return figures;
+}
+
+// Snapshot into `tree`, and the log behind it. `snapshot_read`: when the snapshot was through, if there is one.
+Started<storage::Recovery> read_data(storage::DataDirectory& directory, tree::Tree& tree, MonoTime& snapshot_read,
+                                     Signals* signals) {
+  StopWatch stop(signals);
+  const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
+                                   .item = [&tree, &stop](const tree::SnapshotItem& item) -> Result<void> {
+                                     if (stop.is_asked_for()) {
+                                       return failure(ErrorCode::refused, "a stop was asked for");
+                                     }
+                                     return tree.load(item);
+                                   },
+                                   .finish =
+                                       [&tree, &snapshot_read] {
+                                         auto finished = tree.finish_loading();
+                                         snapshot_read = net::monotonic_now();
+                                         return finished;
+                                       }};
+  Result<storage::Recovery> recovery = storage::recover(
+      directory, sink, run_in_parallel, storage::RecoverOptions{.should_stop = [&stop] { return stop.look(); }});
+  // Before damage is judged: a snapshot that was left off is none.
+  if (stop.was_asked_for()) {
+    return std::unexpected(StartFailure{.code = ExitCode::stopped, .message = "stopped while the data was read"});
+  }
+  if (!recovery) {
+    return failed(recovery.error());
+  }
+  return std::move(*recovery);
+}
+
 // A refusal costs speed, nothing else.
 void advise_huge_pages(void* start, std::size_t bytes) {
   (void)::madvise(start, bytes, MADV_HUGEPAGE);
@@ -178,22 +223,10 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals
   }
   tree::set_memory_advice(advise_huge_pages);
   tree::Tree tree = tree::Tree::for_loading();
-  StopWatch stop(signals);
-  const storage::SnapshotSink sink{.reset = [&tree] { tree = tree::Tree::for_loading(); },
-                                   .item = [&tree, &stop](const tree::SnapshotItem& item) -> Result<void> {
-                                     if (stop.is_asked_for()) {
-                                       return failure(ErrorCode::refused, "a stop was asked for");
-                                     }
-                                     return tree.load(item);
-                                   },
-                                   .finish = [&tree] { return tree.finish_loading(); }};
-  Result<storage::Recovery> recovery = storage::recover(**directory, sink, run_in_parallel);
-  // Before damage is judged: a snapshot that was left off is none.
-  if (stop.was_asked_for()) {
-    return std::unexpected(StartFailure{.code = ExitCode::stopped, .message = "stopped while the data was read"});
-  }
+  MonoTime snapshot_read = start;
+  Started<storage::Recovery> recovery = read_data(**directory, tree, snapshot_read, signals);
   if (!recovery) {
-    return failed(recovery.error());
+    return std::unexpected(recovery.error());
   }
   report_damage(*recovery);
   if (!recovery->may_start()) {
@@ -220,6 +253,7 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals
   log_info(fmt::format("data in {}: {} znodes from {}, then {} log entries, read in {} ms", config.data_directory,
                        tree.znode_count(), recovery->snapshot ? recovery->snapshot->path : "no snapshot",
                        recovery->log.recovered.entries.size(), elapsed_us(start, net::monotonic_now()) / 1000));
+  const StartFigures figures = figures_of(*recovery, start, snapshot_read);
   KnownSnapshots snapshots;
   if (recovery->snapshot) {
     snapshots.loaded = recovery->snapshot->index;
@@ -233,7 +267,8 @@ Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals
   return OpenedData{.directory = std::move(*directory),
                     .wal = std::move(*wal),
                     .restored = std::move(restored),
-                    .snapshots = std::move(snapshots)};
+                    .snapshots = std::move(snapshots),
+                    .figures = figures};
 }
 
 }  // namespace quorate::server

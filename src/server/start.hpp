@@ -32,14 +32,23 @@ class [[nodiscard]] Started : public std::expected<T, StartFailure> {
   using std::expected<T, StartFailure>::expected;
 };
 
+// What the start cost; nothing where it did not take place. The log's part includes carrying its entries out.
+struct StartFigures {
+  std::optional<std::uint64_t> snapshot_us;
+  std::optional<std::uint64_t> log_us;
+  std::optional<std::uint64_t> entries;  // Of the log.
+  std::optional<std::uint64_t> whole_us;
+};
+
 struct OpenedData {
   std::unique_ptr<storage::DataDirectory> directory;
   std::unique_ptr<storage::Wal> wal;
   replica::Restored restored;
   KnownSnapshots snapshots;
+  StartFigures figures;  // Until the log was read.
 };
 
-// With `signals`, a stop that is asked for while the snapshot is read ends it: a failure with ExitCode::stopped.
+// With `signals`, a stop that is asked for while snapshot or log are read ends it: a failure with ExitCode::stopped.
 Started<OpenedData> open_data(const Config& config, storage::Disk& disk, Signals* signals = nullptr);
 
 // 64 bits from the operating system's source.

@@ -14,6 +14,8 @@ namespace {
 
 // Read in parts, so that an error says where.
 constexpr std::size_t read_bytes = 1U << 20;
+// An ask may be a system call.
+constexpr std::uint64_t ask_bytes = 4U << 20;
 
 // The first `bytes` of the file, or all that there are.
 Result<std::string> read_start(File& file, const std::string& path, std::size_t bytes) {
@@ -261,6 +263,17 @@ Result<std::string> LogReader::take_record(const SegmentFile& segment, const wir
   return std::string{};
 }
 
+// `scanned`: bytes of the log so far. An error if whoever waits for this wants it no more.
+Result<void> LogReader::go_on(std::uint64_t scanned) {
+  if (should_stop_ && scanned >= ask_after_) {
+    ask_after_ = scanned + ask_bytes;
+    if (should_stop_()) {
+      return failure(ErrorCode::refused, "a stop was asked for while the log was read");
+    }
+  }
+  return {};
+}
+
 Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
   const SegmentFile& segment = files_[at];
   auto file = directory_.disk().open(segment.path, Disk::Open::existing);
@@ -271,6 +284,7 @@ Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
   if (!bytes) {
     return std::unexpected(bytes.error());
   }
+  const std::uint64_t bytes_before = contents_.bytes;
   contents_.bytes += bytes->size();
   const ByteView view{*bytes};
   const wire::SegmentHeader* follower = at + 1 < end && files_[at + 1].header ? &*files_[at + 1].header : nullptr;
@@ -278,6 +292,9 @@ Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
   for (;;) {
     if (follower != nullptr && follower->chain == chain_) {
       return {};  // The log goes on there; what follows here was cut or copied by a later start.
+    }
+    if (auto wanted = go_on(bytes_before + offset_); !wanted) {
+      return wanted;
     }
     const auto record =
         offset_ < view.size() ? wire::decode_record(view.substr(offset_), segment.header->generation) : std::nullopt;
@@ -453,8 +470,8 @@ Result<LogContents> LogReader::read(bool everything) {
   return std::move(contents_);
 }
 
-Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, bool everything) {
-  return LogReader{directory, snapshot}.read(everything);
+Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, const RecoverOptions& options) {
+  return LogReader{directory, snapshot, options.should_stop}.read(options.everything);
 }
 
 }  // namespace quorate::storage

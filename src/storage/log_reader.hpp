@@ -13,6 +13,6 @@ struct SnapshotPoint {
   WallTime time{};  // The log's time there: no later entry has an older one.
 };
 
-Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, bool everything);
+Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, const RecoverOptions& options);
 
 }  // namespace quorate::storage

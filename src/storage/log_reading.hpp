@@ -4,9 +4,11 @@
 // may continue. Private to this room.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "raft/types.hpp"
@@ -31,8 +33,11 @@ inline constexpr std::string_view log_advice =
 
 class LogReader {
  public:
-  LogReader(DataDirectory& directory, const SnapshotPoint& snapshot)
-      : directory_(directory), snapshot_(snapshot.id), snapshot_time_(snapshot.time) {}
+  LogReader(DataDirectory& directory, const SnapshotPoint& snapshot, std::function<bool()> should_stop)
+      : directory_(directory),
+        snapshot_(snapshot.id),
+        snapshot_time_(snapshot.time),
+        should_stop_(std::move(should_stop)) {}
 
   Result<LogContents> read(bool everything);
 
@@ -53,6 +58,7 @@ class LogReader {
   Result<void> read_run(std::size_t start, std::size_t stop, std::size_t end);
   [[nodiscard]] std::string fault_of(std::size_t at, std::size_t start) const;
   Result<void> read_segment(std::size_t at, std::size_t end);
+  [[nodiscard]] Result<void> go_on(std::uint64_t scanned);
   Result<std::string> take_record(const SegmentFile& segment, const wire::DecodedRecord& record);
   [[nodiscard]] std::string fault_of_batch(const raft::Entry& first) const;
   Result<std::string> take_entries(std::vector<raft::Entry>& batch);
@@ -76,6 +82,8 @@ class LogReader {
   LogContents contents_;
   std::vector<SegmentFile> files_;
   bool stops_start_ = true;
+  std::function<bool()> should_stop_;
+  std::uint64_t ask_after_ = 0;  // contents_.bytes at which should_stop_ is asked again.
 
   // Where reading stands.
   std::uint64_t chain_ = 0;

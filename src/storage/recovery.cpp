@@ -171,8 +171,8 @@ Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, con
     return std::unexpected(loaded.error());
   }
   const WallTime time = recovery.log.recovered.time;
-  auto log = read_log(directory, SnapshotPoint{recovery.header ? recovery.header->point : raft::LogId{}, time},
-                      options.everything);
+  auto log =
+      read_log(directory, SnapshotPoint{recovery.header ? recovery.header->point : raft::LogId{}, time}, options);
   if (!log) {
     return std::unexpected(log.error());
   }

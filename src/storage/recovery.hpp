@@ -4,6 +4,7 @@
 // not check. `quorate verify` and `quorate repair` are the same code (S-603).
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,6 +60,9 @@ struct LogContents {
 
 struct RecoverOptions {
   bool everything = false;  // For verify: segments and snapshots that a start does not need are read as well.
+  // Asked every few MiB of the log that are scanned; true: reading ends with ErrorCode::refused. (The snapshot's reader
+  // is the sink's own, and may end it there.)
+  std::function<bool()> should_stop = nullptr;
 };
 
 struct Recovery {
