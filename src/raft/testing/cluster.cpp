@@ -120,7 +120,7 @@ void Cluster::start(Server& server) {
   server.is_up = true;
   server.state = State{.index = disk.snapshot.point.index, .hash = disk.snapshot.hash};
   server.core.emplace(config, std::move(recovered), Blob(), Prng(prng_.next_u64()));
-  server.core->tick(now_);
+  server.core->tick(clock_of(server));
   collect(server);
 }
 
@@ -139,10 +139,17 @@ void Cluster::advance(std::int64_t microseconds) {
   now_ = after_us(now_, microseconds);
   for (auto& [id, server] : servers_) {
     if (server.is_up) {
-      server.core->tick(now_);
+      server.core->tick(clock_of(server));
       collect(server);
     }
   }
+}
+
+void Cluster::advance(unsigned id, std::int64_t microseconds) {
+  Server& moved = server(id);
+  moved.behind_us -= microseconds;
+  moved.core->tick(clock_of(moved));
+  collect(moved);
 }
 
 void Cluster::settle() {
@@ -294,6 +301,7 @@ void Cluster::collect(Server& server) {
   Output output;
   while (server.core->has_output()) {
     server.core->take_output(output);
+    tell(server, output);
     judge(server, output);
     send(server, output.send);
     if (output.token) {
@@ -331,6 +339,38 @@ void Cluster::collect(Server& server) {
       install_snapshot(server, *output.snapshot_install);
     }
     changes_done_ += output.change && output.change->done ? 1U : 0U;
+  }
+}
+
+void Cluster::tell(const std::string& line) {
+  if (trace_ != nullptr) {
+    trace_->push_back(line);
+  }
+}
+
+void Cluster::tell(const Server& server, const Output& output) {
+  const std::string name = std::to_string(raw(server.id));
+  if (output.role) {
+    tell(name + " is " + describe(*output.role) + " in t" + std::to_string(raw(server.core->term())));
+  }
+  for (const Envelope& envelope : output.send) {
+    tell(name + " -> " + std::to_string(raw(envelope.to)) + ": " + describe(envelope.message));
+  }
+  for (const Envelope& envelope : output.send_after_sync) {
+    tell(name + " -> " + std::to_string(raw(envelope.to)) + ": " + describe(envelope.message) + " (after its write)");
+  }
+  for (const Entry& entry : output.apply) {
+    tell(name + " applies " + describe(entry));
+  }
+  for ([[maybe_unused]] const std::uint64_t id : output.reads) {
+    tell(name + " answers a read at " + std::to_string(raw(server.core->applied_index())));
+  }
+  for ([[maybe_unused]] const std::uint64_t id : output.refused_reads) {
+    tell(name + " refuses a read");
+  }
+  if (output.change) {
+    tell(name + (output.change->done ? " has changed the members"
+                                     : " gives the change up: " + std::string(output.change->reason)));
   }
 }
 

@@ -54,6 +54,7 @@ struct Write {
 
 struct Server {
   NodeId id{};
+  std::int64_t behind_us = 0;  // Its clock, against the cluster's.
   bool is_up = true;
   std::optional<Core> core;
   Disk disk;
@@ -86,6 +87,8 @@ class Cluster {
 
   // Time goes on for all, messages stay.
   void advance(std::int64_t microseconds);
+  // Time goes on at one server only: its clock is ahead of the others' from now on.
+  void advance(unsigned id, std::int64_t microseconds);
   // Delivers what is under way and finishes all writes, until nothing moves; messages across cuts are lost.
   void settle();
   // advance() and settle() in steps of a tenth of a heartbeat.
@@ -98,6 +101,8 @@ class Cluster {
   void crash(unsigned id);
   // `kept` of the writes that were under way reached the disk.
   void restart(unsigned id, std::size_t kept = 0);
+  // Everything that happens is told, a line each.
+  void trace_to(std::vector<std::string>* lines) { trace_ = lines; }
 
   Result<Index> propose(unsigned id, const std::string& command);
   void read(unsigned id);
@@ -126,7 +131,11 @@ class Cluster {
   void stage_snapshot(Server& server, const SnapshotWrite& write);
   void install_snapshot(Server& server, const SnapshotId& id);
   void put(Disk& disk, const Write& write);
+  void tell(const std::string& line);
+  void tell(const Server& server, const Output& output);
+  [[nodiscard]] MonoTime clock_of(const Server& server) const { return after_us(now_, -server.behind_us); }
 
+  std::vector<std::string>* trace_ = nullptr;
   Config config_;
   Configuration founding_;
   Prng prng_;
