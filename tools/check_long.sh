@@ -11,6 +11,20 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+all_parts=(kill differential hostile fuzz crash analyze bench)
+usage() { sed -n '2,10p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; }
+
+# Names are judged before anything is installed or built.
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=("${all_parts[@]}")
+for name in "${parts[@]}"; do
+  case " help -h --help ${all_parts[*]} " in
+    *" $name "*) ;;
+    *) echo "check --long: no part '$name'" >&2; usage >&2; exit 2 ;;
+  esac
+  case "$name" in help | -h | --help) usage; exit 0 ;; esac
+done
+
 tools/setup.sh check || exit 1
 ./run --build && ninja -C build/release sim_test || exit 1
 quorate=build/release/quorate
@@ -39,13 +53,9 @@ long_analyze() {
 }
 long_bench() { bench/compare; }
 
-parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(kill differential hostile fuzz crash analyze bench)
 status=0
 for name in "${parts[@]}"; do
-  case "$name" in
-    kill | differential | hostile | fuzz | crash | analyze | bench) echo "== $name"; "long_$name" || status=1 ;;
-    *) sed -n '2,8p' "${BASH_SOURCE[0]}"; exit 2 ;;
-  esac
+  echo "== $name"
+  "long_$name" || status=1
 done
 exit $status

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 run_packages=(g++ cmake ninja-build pkg-config ccache
-  libfmt-dev libspdlog-dev libcli11-dev libssl-dev liburing-dev libboost1.81-dev libzstd-dev libxxhash-dev
+  libfmt-dev libspdlog-dev libcli11-dev libssl-dev libboost1.81-dev libzstd-dev libxxhash-dev
   nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev)
 check_packages=("${run_packages[@]}"
   clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 llvm-19

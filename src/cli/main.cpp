@@ -17,6 +17,10 @@ int run(int count, char** arguments) {
   app.set_version_flag("--version", fmt::format("quorate {} ({}, {})", quorate::server::version(),
                                                 quorate::server::commit(), quorate::server::commit_date()));
   app.require_subcommand(1);
+  // The commands inherit it.
+  app.footer(
+      "Exit codes: 0 done; 1 failed; 2 configuration or arguments; 3 data directory; 20 cannot listen;\n"
+      "21 damaged data; 22 disk failed; 23 written by a newer version. By command: docs/exit-codes.md");
   int exit_code = 0;
   quorate::cli::add_serve(app, exit_code);
   quorate::cli::add_check_config(app, exit_code);

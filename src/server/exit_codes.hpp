@@ -1,6 +1,7 @@
 #pragma once
 
-// How the process ends. Codes up to 14 are ZooKeeper's where they fit (operations 1.2); those from 20 on are ours.
+// How the process ends; docs/exit-codes.md says it by command, and a test compares. Codes up to 14 are ZooKeeper's
+// where they fit (operations 1.2); those from 20 on are ours.
 
 namespace quorate::server {
 

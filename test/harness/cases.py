@@ -20,13 +20,14 @@ def same(found, wanted, what):
 
 
 class Report:
-    """Runs cases by name and prints `ok`, `FAILED` or `skipped` with the seconds that each took."""
+    """Runs cases by name and prints `ok`, `FAILED`, `skipped` or `NOT TESTED` with the seconds that each took."""
 
     def __init__(self, only=None):
         self.only = only
         self.passed = 0
         self.failed = []
         self.skipped = 0
+        self.untested = []
 
     def run(self, name, case, *arguments, before_failure=None):
         if self.only and self.only not in name:
@@ -52,10 +53,18 @@ class Report:
         self.skipped += 1
         print(f"skipped {name}: {why}", flush=True)
 
+    def not_tested(self, name, why):
+        """As skip(), for what should have been tested and could not be here: the last line says so again."""
+        if self.only and self.only not in name:
+            return
+        self.untested.append(name)
+        print(f"NOT TESTED {name}: {why}", flush=True)
+
     def finish(self):
         total = self.passed + len(self.failed)
         skipped = f", {self.skipped} skipped" if self.skipped else ""
-        print(f"{self.passed} of {total} passed{skipped}", flush=True)
+        untested = f", NOT TESTED: {', '.join(self.untested)}" if self.untested else ""
+        print(f"{self.passed} of {total} passed{skipped}{untested}", flush=True)
         if total == 0:
             print("no case was run", flush=True)
         sys.exit(1 if self.failed or total == 0 else 0)
