@@ -23,10 +23,4 @@ Blob Blob::slice(std::size_t offset, std::size_t length) const {
   return part;
 }
 
-void Blob::release() noexcept {
-  if (holder_ != nullptr && holder_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    delete holder_;
-  }
-}
-
 }  // namespace quorate

@@ -54,7 +54,11 @@ class Blob {
       holder_->owners.fetch_add(1, std::memory_order_relaxed);
     }
   }
-  void release() noexcept;
+  void release() const noexcept {
+    if (holder_ != nullptr && holder_->owners.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete holder_;
+    }
+  }
 
   Holder* holder_ = nullptr;
   ByteView view_;

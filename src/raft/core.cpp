@@ -318,10 +318,14 @@ void Core::take_messages(Output& into) {
 
 void Core::take_committed(Output& into) {
   const Index end = std::min(commit_, log_.durable());
+  if (end <= handed_out_) {
+    return;
+  }
+  into.apply.reserve(raw(end) - raw(handed_out_));
   for (Index index = next(handed_out_); index <= end; index = next(index)) {
     into.apply.push_back(log_.at(index));
   }
-  handed_out_ = std::max(handed_out_, end);
+  handed_out_ = end;
 }
 
 bool Core::has_output() const {

@@ -17,12 +17,13 @@ std::size_t bytes_of(const Entry& entry) {
 }  // namespace
 
 void Log::append(Entry entry) {
-  ensure(entry.index == next(last().index), "entries are contiguous");
-  ensure(entry.term >= last().term, "terms never fall along the log");
+  ensure(entry.index == next(last_.index), "entries are contiguous");
+  ensure(entry.term >= last_.term, "terms never fall along the log");
   if (count_ == ring_.size()) {
     grow();
   }
   bytes_ += bytes_of(entry);
+  last_ = LogId{.term = entry.term, .index = entry.index};
   slot(count_) = std::move(entry);
   ++count_;
 }
@@ -49,11 +50,11 @@ void Log::release(Index index) {
 
 void Log::truncate(Index first) {
   ensure(first > start_.index, "what is compacted is never cut");
-  while (last().index >= first) {
+  last_ = LogId{.term = *term_at(previous(first)), .index = previous(first)};
+  for (; first_free() > first; --count_) {
     Entry& newest = slot(count_ - 1);
     bytes_ -= bytes_of(newest);
     newest.command = Blob();
-    --count_;
   }
   durable_ = std::min(durable_, last().index);
   handed_to_disk_ = std::min(handed_to_disk_, last().index);
@@ -66,12 +67,14 @@ void Log::reset(LogId start) {
   count_ = 0;
   bytes_ = 0;
   start_ = start;
+  last_ = start;
   durable_ = start.index;
   handed_to_disk_ = start.index;
 }
 
 void Log::take_unpersisted(std::vector<Entry>& into) {
-  const Index end = last().index;
+  const Index end = last_.index;
+  into.reserve(into.size() + raw(end) - raw(handed_to_disk_));
   for (Index index = next(handed_to_disk_); index <= end; index = next(index)) {
     into.push_back(at(index));
   }
@@ -105,14 +108,6 @@ std::size_t Log::copy_range(Index from, std::size_t entries_max, std::size_t byt
 void Log::persisted(Index index) {
   ensure(index <= handed_to_disk_, "the disk confirms only what it was given");
   durable_ = std::max(durable_, index);
-}
-
-LogId Log::last() const {
-  if (count_ == 0) {
-    return start_;
-  }
-  const Entry& newest = slot(count_ - 1);
-  return LogId{.term = newest.term, .index = newest.index};
 }
 
 std::optional<Term> Log::term_at(Index index) const {

@@ -15,7 +15,7 @@ namespace quorate::raft {
 class Log {
  public:
   // An empty log that continues after `start`.
-  explicit Log(LogId start) : start_(start), durable_(start.index), handed_to_disk_(start.index) {}
+  explicit Log(LogId start) : start_(start), last_(start), durable_(start.index), handed_to_disk_(start.index) {}
 
   void append(Entry entry);  // entry.index == next(last().index)
   // An entry that storage found on disk: appended, and durable at once.
@@ -36,7 +36,7 @@ class Log {
 
   [[nodiscard]] LogId start() const { return start_; }              // The position before the first entry in memory.
   [[nodiscard]] Index first() const { return next(start_.index); }  // The first one in memory, if any is.
-  [[nodiscard]] LogId last() const;
+  [[nodiscard]] LogId last() const { return last_; }
   [[nodiscard]] Index durable() const { return durable_; }
   // Unknown (nullopt) below the start and beyond the end, never 0.
   [[nodiscard]] std::optional<Term> term_at(Index index) const;
@@ -54,9 +54,11 @@ class Log {
  private:
   [[nodiscard]] Entry& slot(std::size_t offset) { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
   [[nodiscard]] const Entry& slot(std::size_t offset) const { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
+  [[nodiscard]] Index first_free() const { return Index{raw(start_.index) + count_ + 1}; }
   void grow();
 
   LogId start_;
+  LogId last_;
   // A ring whose size is a power of two: entries come at one end and leave at the other without an allocation each.
   std::vector<Entry> ring_;
   std::size_t head_ = 0;
