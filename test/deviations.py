@@ -93,9 +93,11 @@ def d04_bad_flags_in_multi(f):
 def d05_null_id_in_multi(f):
     a = f.open()
     path = f.top(a)
-    bad = (1, protocol.create_body(path + "/y", acl=((31, "world", None),)))
-    reply = a.call(14, protocol.multi_body([(2, protocol.path_and_number(path + "/none", -1)), bad]))
-    same(reply.error, -5, "a multi with a null id behind an operation that fails")
+    for scheme in ("world", "digest", "ip"):
+        bad = (1, protocol.create_body(path + "/y", acl=((31, scheme, None),)))
+        same(a.call(bad[0], bad[1]).error, -5, f"a create with a null id of {scheme}")
+        reply = a.call(14, protocol.multi_body([(2, protocol.path_and_number(path + "/none", -1)), bad]))
+        same(reply.error, -5, f"a multi with a null id of {scheme} behind an operation that fails")
 
 
 def d06_watch_modes_coexist(f):

@@ -137,6 +137,10 @@ bool is_valid_acl_id(std::string_view scheme, std::string_view id) {
   return scheme == "ip" && parse_address_prefix(id).has_value();
 }
 
+bool looks_at_id(std::string_view scheme) {
+  return scheme == "world" || scheme == "digest" || scheme == "ip";
+}
+
 Status AclTable::normalise(AclView acl, CredentialsView credentials, std::vector<AclEntry>& into) {
   into.clear();
   if (acl.empty()) {
@@ -159,8 +163,7 @@ Status AclTable::normalise(AclView acl, CredentialsView credentials, std::vector
       }
       continue;
     }
-    // Schemes that look at the id fail on a null one before they judge it; the others are unknown whatever the id is.
-    if (is_null(id) && (scheme == "world" || scheme == "digest" || scheme == "ip")) {
+    if (is_null(id) && looks_at_id(scheme)) {
       return Status::marshalling_error;
     }
     if (!is_valid_acl_id(scheme, id)) {

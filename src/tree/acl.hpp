@@ -18,6 +18,10 @@ namespace quorate::tree {
 
 inline constexpr AclId open_acl{0};  // world:anyone, all permissions: what nearly every znode has.
 
+// Schemes that look at the id fail on a null one before they judge it: -5 (protocol 6.4). The others are unknown, or
+// expand, whatever the id is.
+[[nodiscard]] bool looks_at_id(std::string_view scheme);
+
 // Owns the distinct ACLs and counts their users. Ids are small and reused, but not while a snapshot runs (design 7).
 // open_acl is always there and is not counted. An id without users is gone, unless the table is frozen.
 class AclTable {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ensure.hpp"
+#include "tree/acl.hpp"
 #include "wire/jute.hpp"
 
 namespace quorate::wire {
@@ -229,7 +230,7 @@ MultiHeader read_multi_header(Reader& reader) {
 // Where the single operation would be answered -5 by the tree, the whole multi is (protocol 3.14).
 bool has_null_id(tree::AclView acl) {
   return std::ranges::any_of(acl, [](const tree::AclEntry& entry) {
-    return is_null(entry.identity.id) && (entry.identity.scheme == "world" || entry.identity.scheme == "digest");
+    return is_null(entry.identity.id) && tree::looks_at_id(entry.identity.scheme);
   });
 }
 

@@ -318,6 +318,7 @@ TEST(multi_requests, null_paths_and_null_ids_refuse_the_whole) {
   };
   EXPECT_EQ(with_id("world", null), "-5");
   EXPECT_EQ(with_id("digest", null), "-5");
+  EXPECT_EQ(with_id("ip", null), "-5");
   EXPECT_NE(with_id("auth", null), "-5");  // kazoo's (15.29).
   EXPECT_NE(with_id("world", ""), "-5");   // -114 is the tree's.
 }
