@@ -246,6 +246,101 @@ def deaf_watcher(court, count):
     return f"{count} events of about 1 kB, {more >> 20} MiB more"
 
 
+def large_credentials(court, count):
+    """Every entry of the log carries its connection's credentials: they are bounded, and counted in the back-pressure (S-202)."""
+    before = court.resident()
+    if court.server.kind != "zookeeper":
+        refused = protocol.opened(court.port)
+        same(refused.auth("digest", b"u" * 60_000 + b":pw").error, -115, "credentials of 60,000 bytes")
+        refused.expect_closed()
+        refused.close()
+    same(court.witness.create("/signed").error, 0, "create /signed")
+    flooding = [protocol.opened(court.port) for _ in range(3)]
+    data = b"".join(protocol.request(xid, 5, protocol.set_data_body("/signed", b"x")) for xid in range(1, count + 1))
+    for connection in flooding:
+        same(connection.auth("digest", b"u" * 8_000 + b":pw").error, 0, "credentials of 8,000 bytes")
+        connection.send_raw(data)
+    most = 0
+    for connection in flooding:
+        for xid in range(1, count + 1):
+            same(struct.unpack_from(">iqi", connection.receive())[::2], (xid, 0), "xid and err")
+            if xid % 500 == 0:
+                most = max(most, court.resident() - before)
+        connection.close_session()
+    if court.server.kind != "zookeeper":
+        check(most < 200 << 20, f"{most >> 20} MiB more for writes with large credentials")
+    same(court.witness.delete("/signed").error, 0, "delete /signed")
+    return f"{3 * count} writes, at most {most >> 20} MiB more"
+
+
+def large_multi_reads(court, count):
+    """A multiRead of 5 kB may ask for 250 MB: it is refused for little, and others are served meanwhile (S-203, S-204)."""
+    before = court.resident()
+    same(court.witness.create("/great", b"x" * 900_000).error, 0, "create /great")
+    asking = protocol.opened(court.port)
+    read = (4, protocol.path_and_flag("/great", False))
+    same(asking.call(22, protocol.multi_body([read] * 8)).error, 0, "a multiRead of 7 MB")
+    if court.server.kind == "zookeeper":
+        asking.close_session()
+        same(court.witness.delete("/great").error, 0, "delete /great")
+        return "no bound of its own on ZooKeeper"
+    begun = time.monotonic()
+    body = protocol.multi_body([read] * 280)
+    for _ in range(count):
+        asking.send(22, body)
+    slowest = 0.0
+    for _ in range(20):
+        asked = time.monotonic()
+        same(court.witness.get("/witness").error, 0, "the witness reads meanwhile")
+        slowest = max(slowest, time.monotonic() - asked)
+    for _ in range(count):
+        same(asking.receive_reply(22).error, -5, "a multiRead of 250 MB")
+    each = (time.monotonic() - begun) / count
+    more = court.resident() - before
+    check(more < 100 << 20, f"{more >> 20} MiB more for multiReads")
+    check(slowest < 0.2, f"the witness waited {slowest:.2f} s")
+    asking.close_session()
+    same(court.witness.delete("/great").error, 0, "delete /great")
+    return f"{each * 1000:.1f} ms each, the witness waited at most {slowest * 1000:.0f} ms, {more >> 20} MiB more"
+
+
+def large_watches(court, count):
+    """Watches are bounded by the bytes of their paths: -7 beyond, and nothing is lost that stood before (S-202)."""
+    if court.server.kind == "zookeeper":
+        return "unbounded on ZooKeeper"
+    before = court.resident()
+    watching = protocol.opened(court.port)
+    same(watching.call(106, protocol.path_and_number("/watched", 0)).error, 0, "addWatch")
+    errors = []
+    for number in range(count):
+        path = f"/{number:06d}" + "w" * 1_000_000
+        errors.append(watching.call(106, protocol.path_and_number(path, 0)).error)
+    taken = errors.count(0)
+    same(errors, [0] * taken + [-7] * (count - taken), "the answers")
+    check(50 < taken < 70, f"{taken} watches of 1 MB were accepted")
+    again = [protocol.buffer(f"/{number:06d}" + "w" * 1_000_000) for number in range(1)]
+    same(watching.call(4, again[0] + b"\x01").error, -101, "a getData that sets no watch")
+    more = court.resident() - before
+    check(more < 160 << 20, f"{more >> 20} MiB more for watches")
+    same(court.witness.create("/watched").error, 0, "create /watched")
+    same(watching.exists("/watched").error, 0, "exists")
+    same([event.path for event in watching.events], ["/watched"], "the event of the first watch")
+    same(court.witness.delete("/watched").error, 0, "delete /watched")
+    watching.close_session()
+    return f"{taken} of {count} watches with paths of 1 MB, {more >> 20} MiB more"
+
+
+def endless_sasl(court):
+    """A client that does not see that there is no SASL is told by the end of its connection."""
+    if court.server.kind == "zookeeper":
+        return "answered for ever on ZooKeeper"
+    asking = protocol.opened(court.port)
+    for _ in range(10):
+        same(asking.call(102, protocol.buffer(b"")).error, 0, "sasl")
+    asking.expect_closed()
+    asking.close()
+
+
 def flood(court, count):
     """Requests by the hundred thousand without waiting: all are answered, in order, and others are served meanwhile."""
     flooding = protocol.opened(court.port)
@@ -396,6 +491,10 @@ def main():
     court.case(report, "slow handshakes", slow_handshake)
     court.case(report, "a reader that does not read", slow_reader, 300 * scale)
     court.case(report, "a watcher that does not read", deaf_watcher, 100_000 * scale)
+    court.case(report, "writes with large credentials", large_credentials, 3000 * scale)
+    court.case(report, "multiReads that ask for too much", large_multi_reads, 100 * scale)
+    court.case(report, "watches of very long paths", large_watches, 300 * scale)
+    court.case(report, "SASL without end", endless_sasl)
     court.case(report, "a flood of reads", flood, 100_000 * scale)
     court.case(report, "a flood of writes", write_flood, 50_000 * scale)
     court.case(report, "a listing larger than a frame", large_listing, 10_000 * scale)

@@ -18,6 +18,13 @@ namespace {
 constexpr std::size_t sha1_bytes = 20;
 constexpr std::size_t sha1_base64_bytes = 28;
 
+// Every entry of the connection carries them, and so does every copy of it: in memory, in the log, on other servers.
+// What the decoder takes is more, for logs that were written when this was.
+constexpr std::size_t connection_credentials_bytes_max = 8U << 10;
+static_assert(connection_credentials_bytes_max <= limits::credentials_bytes_max);
+
+constexpr std::uint32_t sasl_requests_max = 10;  // Of one connection.
+
 // user ":" base64(SHA1(secret)); the hash covers the whole secret as sent (protocol 6.3).
 std::string digest_id(ByteView secret) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
@@ -42,18 +49,16 @@ void Front::State::handle_auth(Connection& connection, std::int32_t xid, ByteVie
   const wire::AuthRequest wanted = std::get<wire::AuthRequest>(request);
   const bool is_digest = wanted.scheme == "digest" && config.digest_enabled && !is_null(wanted.auth);
   const bool is_known = is_digest || wanted.scheme == "ip";  // The address is a credential from the start.
-  if (is_digest && !add_digest(connection, wanted.auth)) {
-    // Never -115 for a limit: clients take that for final (gotcha 33).
-    malformed(connection, CloseReason::too_many_credentials);
-    return;
-  }
+  // Clients take -115 for final (gotcha 33), and so it is: the same credentials will not fit the next time either.
+  const bool fits = !is_digest || add_digest(connection, wanted.auth);
+  const bool is_accepted = is_known && fits;
   const std::size_t before = connection.output.bytes().size();
   wire::encode_header_only(connection.output.bytes(),
-                           {.xid = xid, .status = is_known ? tree::Status::ok : tree::Status::auth_failed});
+                           {.xid = xid, .status = is_accepted ? tree::Status::ok : tree::Status::auth_failed});
   queued_output(connection, before);
-  if (!is_known) {
+  if (!is_accepted) {
     ++stats.auth_failed;
-    begin_close(connection, CloseReason::auth_failed);
+    begin_close(connection, fits ? CloseReason::auth_failed : CloseReason::too_many_credentials);
   }
 }
 
@@ -65,10 +70,12 @@ bool Front::State::add_digest(Connection& connection, ByteView secret) {
   if (!config.super_digest.empty() && id == config.super_digest) {
     extended.add("super", "");
   }
-  if (wire::credentials_bytes(extended.view()) > limits::credentials_bytes_max) {
+  const std::size_t bytes = wire::credentials_bytes(extended.view());
+  if (bytes > connection_credentials_bytes_max) {
     return false;
   }
   connection.credentials = extended;
+  connection.credentials_bytes = bytes;
   credentials_changed(connection);
   return true;
 }
@@ -81,7 +88,8 @@ void Front::State::credentials_changed(Connection& connection) {
       });
 }
 
-// No SASL here: any token gets a null one back, and the exchange is over (protocol 6.7).
+// No SASL here: any token gets a null one back, and the exchange is over (protocol 6.7). Clients that do not see that
+// (kazoo) would ask for ever.
 void Front::State::handle_sasl(Connection& connection, std::int32_t xid, ByteView body) {
   if (wire::decode_request(wire::Opcode::sasl, body, decode_scratch, request) != tree::Status::ok) {
     malformed(connection, CloseReason::malformed_request);
@@ -90,6 +98,10 @@ void Front::State::handle_sasl(Connection& connection, std::int32_t xid, ByteVie
   const std::size_t before = connection.output.bytes().size();
   wire::encode_sasl_reply(connection.output.bytes(), {.xid = xid}, null_bytes);
   queued_output(connection, before);
+  if (++connection.sasl_requests == sasl_requests_max) {
+    ++stats.auth_failed;
+    begin_close(connection, CloseReason::auth_failed);
+  }
 }
 
 }  // namespace quorate::replica

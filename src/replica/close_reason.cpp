@@ -25,6 +25,7 @@ std::string_view describe(CloseReason reason) {
       "authentication failed",
       "too many credentials",
       "it is not authenticated (enforce.auth.schemes)",
+      "a setWatches asks for more watches than a connection, or the server, may have",
       "the client does not read its replies",
       "too many bytes of large requests are under way (largeRequestMaxBytes)",
       "a request waited longer than the session's timeout (requestStaleLatencyCheck)",

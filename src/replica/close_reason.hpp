@@ -23,14 +23,15 @@ enum class CloseReason : std::uint8_t {
   malformed_request,     // A frame too short for its header, or an auth packet that does not decode.
   unknown_operation,     // Or one that clients may not send (protocol 2.5).
   auth_failed,           // Protocol 6.5.
-  too_many_credentials,  // More than an entry of the log may carry.
+  too_many_credentials,  // More than the entries of a connection may carry.
   not_authenticated,     // enforce.auth.enabled (protocol 2.5 step 4).
+  too_many_watches,      // In a setWatches (S-202).
   slow_reader,           // Its replies and events are not read (S-203).
   large_requests,        // largeRequestMaxBytes (protocol 14.4).
   stale_request,         // A request waited longer than its session's timeout (protocol 14.2).
   writes_are_refused,    // No session can be made or resumed now: not serving, full disk, or too much under way.
 };
-inline constexpr std::size_t close_reasons = 20;
+inline constexpr std::size_t close_reasons = 21;
 
 // "its session expired": ends the sentence "connection closed: ".
 [[nodiscard]] std::string_view describe(CloseReason reason);

@@ -76,7 +76,7 @@ class ByteQueue {
 struct Unanswered {
   MonoTime received{};
   std::int32_t xid = 0;
-  std::uint32_t bytes = 0;        // Of its body.
+  std::uint32_t bytes = 0;        // Of its body and its credentials.
   std::uint32_t large_bytes = 0;  // Counted against the limit of protocol 14.4; 0: not large.
   bool is_refused = false;
 };
@@ -97,6 +97,7 @@ struct WatchesBeingSet {
   wire::DecodeScratch scratch;
   wire::Request request;
   std::size_t done = 0;  // Paths, in the order of the lists.
+  bool does_not_fit = false;
 };
 
 struct Connection {
@@ -121,6 +122,7 @@ struct Connection {
 
   ByteQueue input;
   ByteQueue output;
+  std::size_t counted_output = 0;  // As the front's sum has it.
   Ring<Unanswered> unanswered;
   std::uint64_t first_ordinal = 0;  // Of unanswered[0].
 
@@ -129,6 +131,8 @@ struct Connection {
   std::int32_t timeout_ms = 0;
   std::string session_request;  // Of the create or resume under way.
   Credentials credentials;
+  std::size_t credentials_bytes = 0;  // In each entry (wire::credentials_bytes).
+  std::uint32_t sasl_requests = 0;
   std::unique_ptr<WatchesBeingSet> watches_being_set;
 
   std::int32_t refused_length = 0;  // Of the frame that was too large.

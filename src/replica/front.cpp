@@ -5,9 +5,12 @@
 
 #include "base/ensure.hpp"
 #include "replica/front_state.hpp"
+#include "wire/command.hpp"
 
 namespace quorate::replica {
 namespace {
+
+constexpr std::size_t arrivals_max = 1024;  // Of one connection.
 
 std::string draw_secret(Prng& prng) {
   std::string secret;
@@ -27,7 +30,9 @@ Front::State::State(FrontConfig the_config, tree::Tree& the_tree, Prng prng)
       tree(&the_tree),
       watches(prng.next_u64()),
       password_secret(config.password_secret.empty() ? draw_secret(prng) : config.password_secret),
-      connection_throttle(config.connection_throttle, Prng(prng.next_u64())) {}
+      connection_throttle(config.connection_throttle, Prng(prng.next_u64())) {
+  watches.set_limits(config.watches);
+}
 
 Front::Front(FrontConfig config, tree::Tree& tree, Prng prng)
     : state_(std::make_unique<State>(std::move(config), tree, prng)) {}
@@ -70,6 +75,7 @@ ConnectionRef Front::open(std::string_view peer_ip, std::uint16_t peer_port, Mon
   connection.opened = now;
   connection.received = now;
   connection.credentials.add("ip", peer_ip);  // Protocol 6.5.
+  connection.credentials_bytes = wire::credentials_bytes(connection.credentials.view());
   state.fresh.push_back(
       State::Fresh{.connection = connection.self, .deadline = after_ms(now, state.config.handshake_timeout_ms)});
   ++state.stats.connections;
@@ -94,7 +100,11 @@ void Front::receive(ConnectionRef ref, ByteView bytes, MonoTime now) {
   connection->received = state.now;
   if (state.config.throttled_op_wait_ms > 0 || state.config.drops_late_requests) {
     connection->input_end += bytes.size();
-    connection->arrivals.push_back(Connection::Arrival{.end = connection->input_end, .at = state.now});
+    if (connection->arrivals.size() < arrivals_max) {
+      connection->arrivals.push_back({});
+    }
+    // With too many, the last ones count as younger than they are, never as older.
+    connection->arrivals.back() = Connection::Arrival{.end = connection->input_end, .at = state.now};
   }
   // A request keeps the session alive from its arrival on, even while it waits; bytes alone do not (protocol 8.2).
   if (connection->phase == Phase::serving && state.has_whole_frame(*connection)) {
@@ -117,6 +127,7 @@ void Front::closed(ConnectionRef ref) {
   connection->phase = Phase::dead;
   state.release_input(*connection);
   connection->output.release();
+  state.count_output(*connection);
   state.dead_slots.push_back(ref.slot);
   --state.stats.connections;
 }
@@ -131,6 +142,7 @@ void Front::sent(ConnectionRef ref, std::size_t bytes) {
   state.stats.bytes_sent += bytes;
   connection->output.consume(bytes);
   connection->output.tidy();
+  state.count_output(*connection);
   if (!connection->input.empty() && connection->output.size() <= state.config.outgoing_bytes_pause) {
     state.make_ready(*connection);
   }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct Submission {
   SessionId session{};
   std::uint32_t generation = 0;
   tree::CredentialsView credentials{};
+  std::size_t credentials_bytes = 0;  // In the entry (wire::credentials_bytes).
   std::int32_t xid = 0;
   wire::Opcode opcode{};
   ByteView request;
@@ -56,8 +58,14 @@ struct FrontConfig {
   // ZooKeeper's 1000: at 256 connections of depth 16 that more than doubles the writes that share a flush.
   std::size_t outstanding_max = limits::batch_entries_max;
   // Bytes of writes under way: beyond it further writes wait, those of quiet connections too, because above
-  // raft::Limits::uncommitted_bytes_max they would be refused. The rest is room for ids and credentials.
+  // raft::Limits::uncommitted_bytes_max they would be refused. With their credentials, which every entry carries; the
+  // rest is room for ids.
   std::size_t outstanding_bytes_max = 48U << 20;
+  // Replies and events that wait, of all connections: beyond it only those are served of which nothing waits.
+  std::size_t queued_bytes_max = 256U << 20;
+  // Watches (S-202): a connection's, their paths' bytes, and the bytes of all paths. Beyond: -7, no watch, no result; a
+  // setWatches closes the connection, because clients take its failure for success.
+  tree::WatchLimits watches;
   std::string super_digest;  // DigestAuthenticationProvider.superDigest; empty: none.
   bool digest_enabled = true;
   std::string
@@ -71,6 +79,7 @@ struct FrontConfig {
   std::size_t request_throttle_max = 0;
   bool drops_late_requests = false;  // Those that waited longer than their session's timeout; with the connection.
   bool checks_acls_early = false;    // enableEagerACLCheck (protocol 14.9).
+  bool stmk_is_allowed = true;       // By the whitelist; if not, it is refused without its mask (operations 2.1).
 };
 
 class Front {
@@ -134,8 +143,10 @@ class Front {
   struct AdminRequest {
     ConnectionRef connection;
     std::array<char, 4> word{};
-    std::string rest;  // stmk's mask
+    std::string rest;  // stmk's mask, if that word is allowed.
   };
+  // What is recognised as one (operations 2.2). Whether one is allowed is admin's to say.
+  [[nodiscard]] static std::span<const std::string_view> admin_words();
   void take_admin_requests(std::vector<AdminRequest>& into);
   void answer_admin(ConnectionRef connection, std::string_view text);
 

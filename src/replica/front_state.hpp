@@ -61,6 +61,7 @@ struct Front::State {
   // Books what was appended to the output behind `before`, and bounds the output (S-203).
   void queued_output(Connection& connection, std::size_t before);
   void bound_output(Connection& connection, std::size_t added);
+  void count_output(Connection& connection);
   void touch(Connection& connection);
 
   // handshake.cpp
@@ -79,6 +80,7 @@ struct Front::State {
   [[nodiscard]] bool may_go_on(Connection& connection);
   [[nodiscard]] bool has_whole_frame(const Connection& connection) const;
   [[nodiscard]] bool must_wait_for_bytes(std::size_t bytes) const;
+  [[nodiscard]] bool is_large(std::size_t frame_bytes) const;
   // False: it waits for earlier ones to be answered; nothing has changed.
   bool handle_frame(Connection& connection, ByteView frame);
   bool handle_write(Connection& connection, const wire::RequestHeader& header, const wire::OpcodeInfo& info,
@@ -100,8 +102,8 @@ struct Front::State {
   void answer_read(Connection& connection, const wire::ReplyHeader& header, wire::Opcode opcode);
   void answer_exists(Connection& connection, wire::ReplyHeader header);
   std::optional<tree::ZnodeView> find_readable(Connection& connection, wire::ReplyHeader header, std::string_view path);
-  void answer_data(Connection& connection, const wire::ReplyHeader& header);
-  void answer_children(Connection& connection, const wire::ReplyHeader& header, bool with_stat);
+  void answer_data(Connection& connection, wire::ReplyHeader header);
+  void answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat);
   void answer_acl(Connection& connection, wire::ReplyHeader header);
   void answer_descendants(Connection& connection, const wire::ReplyHeader& header);
   void answer_ephemerals(Connection& connection, const wire::ReplyHeader& header);
@@ -109,14 +111,17 @@ struct Front::State {
   void append_read_result(Connection& connection, wire::MultiReadReply& reply, const wire::ReadOperation& operation);
 
   // watches.cpp
+  // False: no further watch fits (S-202).
+  bool add_watch(Connection& connection, std::string_view path, tree::WatchKind kind);
   void answer_check_watches(Connection& connection, wire::ReplyHeader header, bool remove);
-  void answer_add_watch(Connection& connection, const wire::ReplyHeader& header);
+  void answer_add_watch(Connection& connection, wire::ReplyHeader header);
   // False: a slice is done, and the request is to be answered again.
   bool answer_set_watches(Connection& connection, wire::ReplyHeader header, wire::Opcode opcode, ByteView body);
   bool set_watches(Connection& connection, WatchesBeingSet& setting);
-  void catch_up_data(Connection& connection, Zxid seen, std::string_view path);
-  void catch_up_exist(Connection& connection, std::string_view path);
-  void catch_up_child(Connection& connection, Zxid seen, std::string_view path);
+  // False: no further watch fits.
+  bool catch_up_data(Connection& connection, Zxid seen, std::string_view path);
+  bool catch_up_exist(Connection& connection, std::string_view path);
+  bool catch_up_child(Connection& connection, Zxid seen, std::string_view path);
   void send_missed(Connection& connection, tree::EventType type, std::string_view path);
 
   // eager_acl.cpp
@@ -144,7 +149,9 @@ struct Front::State {
   std::vector<std::uint32_t> paused;
   std::vector<std::uint32_t> unheard;  // Connections that are not read from, or were not a moment ago.
   std::vector<std::uint32_t> actions;
-  std::size_t outstanding_bytes = 0;  // Of writes under way.
+  std::size_t outstanding_bytes = 0;  // Of writes under way, with their credentials.
+  std::size_t queued_bytes = 0;       // Of all outputs.
+  std::size_t heavy_bytes = 0;        // Gathered by multiReads since somebody looked.
   bool writes_are_held = false;       // One did not fit; those behind it shall not take its room.
   std::size_t large_bytes = 0;        // Of large requests under way (protocol 14.4).
 

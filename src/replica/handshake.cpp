@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <openssl/evp.h>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -19,21 +20,25 @@ namespace {
 constexpr std::size_t word_bytes = 4;
 constexpr std::size_t mask_bytes = 8;
 
-// Operations 2.2. Whether one is allowed is admin's to say; an unknown one falls into the length check (protocol 1.9).
-constexpr auto admin_words =
+// An unknown one falls into the length check (protocol 1.9).
+constexpr auto known_admin_words =
     std::to_array<std::string_view>({"ruok", "isro", "gtmk", "stmk", "srst", "crst", "dirs", "envi", "srvr", "stat",
                                      "conf", "cons", "dump", "wchs", "wchc", "wchp", "mntr", "hash"});
 
 }  // namespace
 
+std::span<const std::string_view> Front::admin_words() {
+  return known_admin_words;
+}
+
 // True if the connection's first bytes are a four-letter word, or may become one.
 bool Front::State::handle_admin_word(Connection& connection) {
   const ByteView input = connection.input.view();
   const std::string_view word = input.substr(0, word_bytes);
-  if (std::ranges::find(admin_words, word) == admin_words.end()) {
+  if (std::ranges::find(known_admin_words, word) == known_admin_words.end()) {
     return false;
   }
-  const std::size_t wanted = word == "stmk" ? word_bytes + mask_bytes : word_bytes;
+  const std::size_t wanted = word == "stmk" && config.stmk_is_allowed ? word_bytes + mask_bytes : word_bytes;
   if (input.size() < wanted) {
     return true;
   }

@@ -113,6 +113,170 @@ TEST(Limits, a_multi_read_whose_reply_would_be_too_long_is_an_error) {  // Proto
   EXPECT_EQ(client.call(Opcode::exists, watch_body("/big")).error, 0);
 }
 
+TEST(Limits, a_small_multi_read_gathers_a_few_frames_at_most) {  // S-203, S-204
+  Server server;
+  Client client = Client::with_session(server);
+  client.create("/big", std::string(900'000, 'x'));
+  const auto reading = [](int times) {
+    Body body;
+    for (int i = 0; i < times; ++i) {
+      body.number(4).flag(false).number(-1).text("/big").flag(false);
+    }
+    return body.number(-1).flag(true).number(-1).bytes;
+  };
+  EXPECT_EQ(client.call(Opcode::multi_read, reading(9)).error, 0);
+  const Reply reply = client.call(Opcode::multi_read, reading(10));
+  EXPECT_EQ(reply.error, -5);
+  EXPECT_TRUE(reply.body.empty());
+}
+
+// They cost far more than their bytes say: each is a slice of its own.
+TEST(Limits, other_clients_are_served_between_large_multi_reads) {  // S-204
+  Server server;
+  Client client = Client::with_session(server);
+  Client other = Client::with_session(server);
+  client.create("/big", std::string(900'000, 'x'));
+  Body body;
+  for (int i = 0; i < 10; ++i) {
+    body.number(4).flag(false).number(-1).text("/big").flag(false);
+  }
+  body.number(-1).flag(true).number(-1);
+  for (int i = 0; i < 20; ++i) {
+    client.post(Opcode::multi_read, body.bytes);
+  }
+  other.post(Opcode::exists, watch_body("/big"));
+  EXPECT_TRUE(server.front.serve(server.mail, server.now));
+  EXPECT_TRUE(server.front.serve(server.mail, server.now));
+  EXPECT_FALSE(server.front.outgoing(other.connection()).empty());
+  EXPECT_LT(server.front.outgoing(client.connection()).size(), 5U * 20);
+  server.run();
+  EXPECT_EQ(client.take_all().size(), 20U);
+}
+
+TEST(Limits, when_much_waits_to_be_read_only_those_with_nothing_waiting_are_served) {  // S-203
+  ServerOptions options;
+  options.front.queued_bytes_max = 15000;
+  Server server(options);
+  Client first = Client::with_session(server);
+  Client second = Client::with_session(server);
+  Client quiet = Client::with_session(server);
+  first.create("/a", std::string(10000, 'x'));
+  server.reads_output = false;
+  const auto queued = [&server](const Client& client) { return server.front.outgoing(client.connection()).size(); };
+  for (int i = 0; i < 10; ++i) {
+    first.post(Opcode::get_data, watch_body("/a"));
+    second.post(Opcode::get_data, watch_body("/a"));
+  }
+  server.run();
+  EXPECT_LT(queued(first) + queued(second), 40000U);
+  quiet.post(Opcode::get_data, watch_body("/a"));
+  quiet.post(Opcode::get_data, watch_body("/a"));
+  server.run();
+  EXPECT_GT(queued(quiet), 10000U);
+  EXPECT_LT(queued(quiet), 11000U);
+  first.hang_up();  // What waited for it waits no more.
+  server.reads_output = true;
+  for (int i = 0; i < 20; ++i) {
+    for (const Client* client : {&second, &quiet}) {
+      server.front.sent(client->connection(), queued(*client));
+    }
+    server.run();
+  }
+  server.front.for_each_connection([&](const ConnectionInfo& info) {
+    EXPECT_EQ(info.traffic.packets_sent, info.watcher == quiet.connection().slot ? 1U + 2 : 1U + 10);
+  });
+}
+
+TEST(Limits, writes_with_large_credentials_wait_and_are_not_refused) {  // Protocol 14.6, S-202
+  Server server;
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(Client::with_session(server));
+    clients.back().send(
+        request_frame(-4, Opcode::auth, Body().number(0).text("digest").buffer(std::string(8000, 'u') + ":pw").bytes));
+    server.run();
+    ASSERT_EQ(clients.back().take()->error, 0);
+  }
+  clients[0].create("/a");
+  for (int i = 0; i < 3000; ++i) {
+    for (Client& client : clients) {
+      client.post(Opcode::set_data, set_body("/a", "x"));
+    }
+  }
+  for (int i = 0; i < 20; ++i) {
+    server.turn();
+    EXPECT_LT(server.output.append.size(), 6300U);  // 48 MiB of them.
+  }
+  for (Client& client : clients) {
+    const std::vector<Reply> replies = client.take_all();
+    EXPECT_EQ(replies.size(), 3000U);
+    EXPECT_TRUE(std::ranges::all_of(replies, [](const Reply& reply) { return reply.error == 0; }));
+  }
+  EXPECT_EQ(server.replica.stats().refused, 0U);
+}
+
+TEST(Limits, the_replica_counts_credentials_too) {
+  ServerOptions options;
+  options.limits.uncommitted_bytes_max = 30000;
+  Server server(options);
+  Client client = Client::with_session(server);
+  client.send(
+      request_frame(-4, Opcode::auth, Body().number(0).text("digest").buffer(std::string(8000, 'u') + ":pw").bytes));
+  server.run();
+  client.take();
+  for (int i = 0; i < 10; ++i) {
+    client.post(Opcode::create, create_body("/n" + std::to_string(i)));
+  }
+  server.run();
+  EXPECT_EQ(server.replica.stats().refused, 7U);
+}
+
+TEST(Limits, watches_of_a_connection_are_bounded) {  // S-202
+  ServerOptions options;
+  options.front.watches = {.registrations_max = 5, .path_bytes_max = 1000, .all_path_bytes_max = 10000};
+  Server server(options);
+  Client client = Client::with_session(server);
+  const auto add_watch = [&client](const std::string& path) {
+    return client.call(Opcode::add_watch, Body().text(path).number(0).bytes).error;
+  };
+  EXPECT_EQ(add_watch("/" + std::string(1000, 'p')), -7);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(add_watch("/p" + std::to_string(i)), 0);
+  }
+  EXPECT_EQ(add_watch("/p5"), -7);
+  EXPECT_EQ(add_watch("/p4"), 0);
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/", true)).error, -7);
+  EXPECT_EQ(client.call(Opcode::get_data, watch_body("/", true)).error, -7);
+  EXPECT_EQ(client.call(Opcode::get_children, watch_body("/", true)).error, -7);
+  EXPECT_EQ(client.call(Opcode::get_children2, watch_body("/", false)).error, 0);
+  EXPECT_EQ(server.front.watches().watch_count(), 10U);  // Each in both registries.
+}
+
+TEST(Limits, a_set_watches_that_does_not_fit_ends_the_connection) {  // S-202, protocol 7.6
+  for (const std::size_t list : {0U, 1U, 2U, 3U, 4U}) {
+    ServerOptions options;
+    options.front.watches.registrations_max = 5;
+    Server server(options);
+    Client client = Client::with_session(server);
+    const std::vector<std::string> none;
+    Body body;
+    body.wide(1'000'000);
+    for (std::size_t i = 0; i < 5; ++i) {
+      const std::string stem = i == 1 ? "/missing" : "/";  // A missing znode is news to all lists but exist.
+      body.list(i != list ? none
+                          : std::vector<std::string>{stem, stem + "a", stem + "b", stem + "c", stem + "d", stem + "e"});
+    }
+    for (const char* path : {"/a", "/b", "/c", "/d", "/e"}) {
+      client.create(path);
+    }
+    client.post(Opcode::set_watches2, body.bytes);
+    server.run();
+    EXPECT_TRUE(client.is_closed());
+    EXPECT_EQ(server.fates[client.connection().slot].reason, CloseReason::too_many_watches);
+    EXPECT_TRUE(client.take_all().empty());
+  }
+}
+
 TEST(Limits, what_waits_unexecuted_is_bounded) {
   ServerOptions options;
   options.front.pipeline_bytes_max = 10000;
@@ -453,6 +617,35 @@ TEST(Limits, a_request_that_waited_too_long_is_not_executed) {  // Protocol 14.3
   EXPECT_EQ(client.call(Opcode::exists, watch_body("/b")).error, -101);
 }
 
+// A client that dribbles: each receive would be remembered until what came with it is executed (S-106).
+TEST(Limits, with_very_many_receives_the_last_ones_count_as_younger) {  // Protocol 14.3
+  ServerOptions options;
+  options.front.throttled_op_wait_ms = 500;
+  Server server(options);
+  Client client = Client::with_session(server, 40000);
+  server.set_disk_slow(true);
+  client.post(Opcode::create, create_body("/a"));
+  server.turn();
+  const std::string frame = request_frame(7, Opcode::exists, watch_body("/a"));
+  for (int i = 0; i < 60; ++i) {
+    for (const char byte : frame) {
+      client.send(std::string_view(&byte, 1));
+    }
+  }
+  server.advance_ms(400);
+  client.send(frame);
+  server.advance_ms(200);
+  server.finish_disk();
+  server.set_disk_slow(false);
+  server.run();
+  const std::vector<Reply> replies = client.take_all();
+  ASSERT_EQ(replies.size(), 62U);
+  EXPECT_EQ(replies[1].error, -127);
+  EXPECT_EQ(replies[50].error, -127);
+  EXPECT_EQ(replies[60].error, 0);
+  EXPECT_EQ(replies[61].error, 0);
+}
+
 TEST(Limits, large_requests_under_way_are_bounded_together) {  // Protocol 14.4
   ServerOptions options;
   options.front.large_request_threshold = 1000;
@@ -471,6 +664,27 @@ TEST(Limits, large_requests_under_way_are_bounded_together) {  // Protocol 14.4
   server.set_disk_slow(false);
   server.run();
   EXPECT_EQ(first.create("/c", std::string(3000, 'x')).error, 0);
+}
+
+// 2.5 step 1: before anybody knows what is in the frame.
+TEST(Limits, large_frames_are_bounded_whatever_they_hold) {  // Protocol 14.4
+  ServerOptions options;
+  options.front.large_request_threshold = 1000;
+  options.front.large_request_bytes_max = 5000;
+  Server server(options);
+  for (const auto& [opcode, body] :
+       {std::pair{Opcode::exists, watch_body("/" + std::string(6000, 'x'))},
+        std::pair{Opcode::auth, Body().number(0).text("ip").buffer(std::string(6000, 'x')).bytes},
+        std::pair{Opcode::create, std::string(6000, '\xff')}}) {
+    Client client = Client::with_session(server);
+    client.post(opcode, body);
+    server.run();
+    EXPECT_TRUE(client.is_closed());
+    EXPECT_EQ(server.fates[client.connection().slot].reason, CloseReason::large_requests);
+    EXPECT_TRUE(client.take_all().empty());
+  }
+  Client client = Client::with_session(server);
+  EXPECT_EQ(client.call(Opcode::exists, watch_body("/" + std::string(4000, 'x'))).error, -101);
 }
 
 TEST(Limits, a_full_disk_refuses_writes_before_they_have_a_number) {

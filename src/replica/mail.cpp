@@ -208,6 +208,7 @@ void Front::State::recycle_slots() {
 }
 
 void Front::State::act(Connection& connection) {
+  count_output(connection);  // Whoever appends comes by here.
   if (!connection.has_action) {
     connection.has_action = true;
     actions.push_back(connection.self.slot);
@@ -301,6 +302,12 @@ void Front::State::bound_output(Connection& connection, std::size_t added) {
     ++stats.slow_readers_closed;
     begin_close(connection, CloseReason::slow_reader, true);
   }
+}
+
+void Front::State::count_output(Connection& connection) {
+  queued_bytes -= connection.counted_output;
+  connection.counted_output = connection.output.size();
+  queued_bytes += connection.counted_output;
 }
 
 void Front::State::touch(Connection& connection) {

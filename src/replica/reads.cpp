@@ -1,6 +1,7 @@
 // Reads, from the local tree (protocol 3.3 to 3.20). A watch is registered and its reply queued in one go, so that no
 // event can come between (protocol 2.4 rule 5).
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -16,6 +17,13 @@ namespace {
 // The empty path is another name of the root in these requests (protocol 3.3).
 std::string_view named(std::string_view path) {
   return path.empty() ? std::string_view("/") : path;
+}
+
+// A few frames: what it carries could not have been written by one request either, and no client takes in more than
+// its own jute.maxbuffer (S-203, S-204).
+std::size_t multi_read_bytes_max(std::size_t frame_bytes_max) {
+  constexpr std::size_t least = 8U << 20;
+  return std::min(std::max(least, 4 * frame_bytes_max), wire::reply_bytes_max);
 }
 
 }  // namespace
@@ -69,8 +77,10 @@ void Front::State::answer_exists(Connection& connection, wire::ReplyHeader heade
     wire::encode_header_only(out, header);
     return;
   }
-  if (wanted.watch) {
-    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+  if (wanted.watch && !add_watch(connection, path, tree::WatchKind::data)) {
+    header.status = tree::Status::operation_timeout;
+    wire::encode_header_only(out, header);
+    return;
   }
   if (znode) {
     wire::encode_stat_reply(out, header, znode->stat);
@@ -95,28 +105,32 @@ std::optional<tree::ZnodeView> Front::State::find_readable(Connection& connectio
   return std::nullopt;
 }
 
-void Front::State::answer_data(Connection& connection, const wire::ReplyHeader& header) {
+void Front::State::answer_data(Connection& connection, wire::ReplyHeader header) {
   const auto& wanted = std::get<wire::PathWatchRequest>(request);
   const std::string_view path = named(wanted.path);
   const auto znode = find_readable(connection, header, path);
   if (!znode) {
     return;
   }
-  if (wanted.watch) {
-    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+  if (wanted.watch && !add_watch(connection, path, tree::WatchKind::data)) {
+    header.status = tree::Status::operation_timeout;
+    wire::encode_header_only(connection.output.bytes(), header);
+    return;
   }
   wire::encode_data_reply(connection.output.bytes(), header, znode->data, znode->stat);
 }
 
-void Front::State::answer_children(Connection& connection, const wire::ReplyHeader& header, bool with_stat) {
+void Front::State::answer_children(Connection& connection, wire::ReplyHeader header, bool with_stat) {
   const auto& wanted = std::get<wire::PathWatchRequest>(request);
   const std::string_view path = named(wanted.path);
   const auto znode = find_readable(connection, header, path);
   if (!znode) {
     return;
   }
-  if (wanted.watch) {
-    watches.add(watcher_of(connection), path, tree::WatchKind::child);
+  if (wanted.watch && !add_watch(connection, path, tree::WatchKind::child)) {
+    header.status = tree::Status::operation_timeout;
+    wire::encode_header_only(connection.output.bytes(), header);
+    return;
   }
   wire::ListReply list(connection.output.bytes(), header);
   tree->for_each_child(path, [&list](std::string_view name) { list.add(name); });
@@ -169,13 +183,14 @@ void Front::State::answer_ephemerals(Connection& connection, const wire::ReplyHe
 }
 
 void Front::State::answer_multi_read(Connection& connection, const wire::ReplyHeader& header) {
-  wire::MultiReadReply reply(connection.output.bytes(), header);
+  wire::MultiReadReply reply(connection.output.bytes(), header, multi_read_bytes_max(config.frame_bytes_max));
   for (const wire::ReadOperation& operation : std::get<wire::MultiReadRequest>(request).operations) {
     if (reply.is_too_long()) {
       break;
     }
     append_read_result(connection, reply, operation);
   }
+  heavy_bytes += reply.bytes();  // Also of those that come to nothing.
   reply.finish();
 }
 

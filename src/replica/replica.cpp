@@ -89,8 +89,9 @@ bool Replica::State::has_room(std::size_t bytes) const {
 
 bool Replica::submit(std::uint32_t front, const Submission& submission) {
   ensure(front < state_->fronts.size(), "a submission comes from an attached front");
-  const bool admitted = state_->serving && (!state_->disk_full || goes_on_with_full_disk(submission)) &&
-                        state_->has_room(submission.request.size() + command_overhead_bytes);
+  const bool admitted =
+      state_->serving && (!state_->disk_full || goes_on_with_full_disk(submission)) &&
+      state_->has_room(submission.request.size() + submission.credentials_bytes + command_overhead_bytes);
   if (!admitted) {
     ++state_->stats.refused;
     return false;

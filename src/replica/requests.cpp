@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t length_bytes = 4;
 constexpr std::size_t slice_requests = 64;            // Of one connection, before others have their turn.
 constexpr std::size_t serve_requests_max = 1U << 14;  // Of one call: the shell's other work must not starve.
+constexpr std::size_t slice_heavy_bytes = 1U << 20;   // Gathered for one connection, before others have their turn.
+constexpr std::size_t heavy_bytes_a_request = 256;    // What costs about as much as a request.
 
 }  // namespace
 
@@ -38,7 +40,7 @@ bool Front::State::serve_ready() {
 std::size_t Front::State::serve_connection(Connection& connection) {
   std::size_t served = 0;
   while (may_go_on(connection)) {
-    if (served == slice_requests) {
+    if (served == slice_requests || heavy_bytes >= slice_heavy_bytes) {
       make_ready(connection);
       break;
     }
@@ -74,12 +76,16 @@ std::size_t Front::State::serve_connection(Connection& connection) {
       connection.arrivals.pop_front();
     }
   }
-  return served;
+  return served + std::exchange(heavy_bytes, 0) / heavy_bytes_a_request;
 }
 
 bool Front::State::may_go_on(Connection& connection) {
   const bool understands = connection.phase == Phase::serving || connection.phase == Phase::handshake;
   if (!understands || connection.input_closed || connection.output.size() > config.outgoing_bytes_pause) {
+    return false;
+  }
+  // What leaves of its output makes it ready again; with nothing waiting it goes on, however much the others have.
+  if (queued_bytes > config.queued_bytes_max && !connection.output.empty()) {
     return false;
   }
   if (is_throttled() && connection.phase == Phase::serving) {
@@ -104,6 +110,11 @@ bool Front::State::must_wait_for_bytes(std::size_t bytes) const {
   return outstanding_bytes > 0 && (writes_are_held || outstanding_bytes + bytes > config.outstanding_bytes_max);
 }
 
+// Protocol 14.4.
+bool Front::State::is_large(std::size_t frame_bytes) const {
+  return config.large_request_threshold >= 0 && frame_bytes > static_cast<std::size_t>(config.large_request_threshold);
+}
+
 bool Front::State::has_whole_frame(const Connection& connection) const {
   const ByteView input = connection.input.view();
   if (input.size() < length_bytes) {
@@ -118,6 +129,11 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
     handle_connect(connection, frame);
     return true;
   }
+  if (is_large(frame.size()) && large_bytes + frame.size() > config.large_request_bytes_max) {
+    ++stats.large_requests_rejected;  // Protocol 14.4, 2.5 step 1: whatever the frame holds.
+    begin_close(connection, CloseReason::large_requests);
+    return true;
+  }
   const auto header = wire::decode_header(frame);
   const wire::OpcodeInfo* info = header ? wire::find_opcode(header->type) : nullptr;
   const bool is_write = info != nullptr && info->op_class == wire::OpClass::write && info->from_client &&
@@ -127,7 +143,7 @@ bool Front::State::handle_frame(Connection& connection, ByteView frame) {
     begin_close(connection, CloseReason::stale_request);
     return true;
   }
-  if (is_write && must_wait_for_bytes(frame.size())) {
+  if (is_write && must_wait_for_bytes(frame.size() + connection.credentials_bytes)) {
     writes_are_held = true;
     hold_back(connection);
     return false;
@@ -164,30 +180,25 @@ bool Front::State::handle_write(Connection& connection, const wire::RequestHeade
   if (config.checks_acls_early && judge_early(connection) != tree::Status::ok) {
     return false;
   }
-  const bool is_large =
-      config.large_request_threshold >= 0 && frame.size() > static_cast<std::size_t>(config.large_request_threshold);
-  if (is_large && large_bytes + frame.size() > config.large_request_bytes_max) {
-    ++stats.large_requests_rejected;  // Protocol 14.4.
-    begin_close(connection, CloseReason::large_requests);
-    return true;
-  }
-  const std::size_t counted = is_large ? frame.size() : 0;
-  large_bytes += counted;
-  outstanding_bytes += body.size();
+  const std::size_t large = is_large(frame.size()) ? frame.size() : 0;
+  const std::size_t counted = body.size() + connection.credentials_bytes;
+  large_bytes += large;
+  outstanding_bytes += counted;
   ++stats.outstanding;
   submissions.push_back(Submission{.kind = wire::CommandKind::client_request,
                                    .connection = connection.self,
                                    .session = connection.session,
                                    .generation = connection.generation,
                                    .credentials = connection.credentials.view(),
+                                   .credentials_bytes = connection.credentials_bytes,
                                    .xid = header.xid,
                                    .opcode = info.opcode,
                                    .request = body,
                                    .ordinal = connection.first_ordinal + connection.unanswered.size()});
   connection.unanswered.push_back(Unanswered{.received = connection.received,
                                              .xid = header.xid,
-                                             .bytes = static_cast<std::uint32_t>(body.size()),
-                                             .large_bytes = static_cast<std::uint32_t>(counted)});
+                                             .bytes = static_cast<std::uint32_t>(counted),
+                                             .large_bytes = static_cast<std::uint32_t>(large)});
   connection.last_operation = info.short_name;
   connection.last_xid = header.xid;
   connection.input_closed = info.opcode == wire::Opcode::close_session;

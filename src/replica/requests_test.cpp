@@ -263,6 +263,17 @@ TEST(Requests, reconfig_is_disabled) {  // V60, protocol 12.2
   EXPECT_FALSE(client.is_closed());
 }
 
+TEST(Requests, reconfig_of_a_lone_server_is_not_possible_where_it_is_allowed) {  // Protocol 12.2 row 4
+  ServerOptions options;
+  options.switches.reconfig_enabled = true;
+  Server server(options);
+  Client client = Client::with_session(server);
+  const std::string body = Body().text("server.2=h:1:2").text("").text("").wide(-1).bytes;
+  EXPECT_EQ(client.call(Opcode::reconfig, body).error, -6);
+  EXPECT_EQ(client.call(Opcode::reconfig, body.substr(0, 3)).error, -5);
+  EXPECT_FALSE(client.is_closed());
+}
+
 TEST(Watches, persistent_and_recursive_ones_stay) {  // V43, V44
   Server server;
   Client client = Client::with_session(server);
@@ -401,7 +412,7 @@ TEST(Auth, sasl_ends_with_a_null_token) {  // Protocol 6.7
   EXPECT_EQ(reply.body, from_hex("ffffffff"));
 }
 
-TEST(Auth, credentials_are_bounded_and_the_bound_is_never_told_as_a_failure) {  // Gotcha 33
+TEST(Auth, a_credential_beyond_the_bound_is_a_failure_for_good) {  // S-202, gotcha 33
   Server server;
   Client client = Client::with_session(server);
   for (int i = 0; i < 100; ++i) {
@@ -409,9 +420,26 @@ TEST(Auth, credentials_are_bounded_and_the_bound_is_never_told_as_a_failure) {  
   }
   server.run();
   EXPECT_TRUE(client.is_closed());
-  for (const Reply& reply : client.take_all()) {
-    EXPECT_EQ(reply.error, 0);
+  EXPECT_EQ(server.fates[client.connection().slot].reason, CloseReason::too_many_credentials);
+  const std::vector<Reply> replies = client.take_all();
+  ASSERT_EQ(replies.size(), 5U);  // 8 KiB.
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    EXPECT_EQ(replies[i].error, i < 4 ? 0 : -115);
   }
+}
+
+TEST(Auth, who_asks_for_sasl_again_and_again_is_cut_off) {  // Protocol 6.7, S-202
+  Server server;
+  Client client = Client::with_session(server);
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(client.call(Opcode::sasl, Body().buffer("").bytes).error, 0);
+  }
+  EXPECT_FALSE(client.is_closed());
+  client.post(Opcode::sasl, Body().buffer("").bytes);
+  client.post(Opcode::sasl, Body().buffer("").bytes);
+  server.run();
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_EQ(client.take_all().size(), 1U);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ class Ring {
     return slots_[(head_ + position) & (slots_.size() - 1)];
   }
   T& front() { return (*this)[0]; }
+  T& back() { return (*this)[count_ - 1]; }
   T pop_front() {
     T value = std::move(front());
     head_ = (head_ + 1) & (slots_.size() - 1);

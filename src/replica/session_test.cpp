@@ -136,6 +136,20 @@ TEST(Handshake, stmk_waits_for_its_mask) {  // Operations 2.1
   EXPECT_EQ(asked[0].rest, "12345678");
 }
 
+TEST(Handshake, stmk_that_is_not_allowed_waits_for_nothing) {  // Operations 2.1
+  ServerOptions options;
+  options.front.stmk_is_allowed = false;
+  Server server(options);
+  Client client(server);
+  client.send("stmk");
+  server.run();
+  std::vector<Front::AdminRequest> asked;
+  server.front.take_admin_requests(asked);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(std::string(asked[0].word.begin(), asked[0].word.end()), "stmk");
+  EXPECT_TRUE(asked[0].rest.empty());
+}
+
 TEST(Handshake, an_unknown_word_and_a_word_after_the_handshake_close) {  // Protocol 1.9
   Server server;
   Client unknown(server);

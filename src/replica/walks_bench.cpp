@@ -209,6 +209,26 @@ void expire_many_sessions(benchmark::State& state) {
   }
 }
 
+// With a frame's usual limit, on which the bound of the reply depends.
+void multi_read_too_much(benchmark::State& state) {
+  for (auto _ : state) {
+    Server server;
+    Client client = Client::with_session(server, 40000);
+    client.create("/big", std::string(900'000, 'x'));
+    Body body;
+    for (int i = 0; i < 280; ++i) {
+      body.number(4).flag(false).number(-1).text("/big").flag(false);
+    }
+    body.number(-1).flag(true).number(-1);
+    Stopwatch watch(server);
+    for (int i = 0; i < 64; ++i) {
+      client.post(Opcode::multi_read, body.bytes);
+    }
+    watch.turn();
+    state.SetIterationTime(watch.longest());
+  }
+}
+
 // Of several, the quickest.
 void once_and_again(benchmark::internal::Benchmark* benchmark) {
   benchmark->UseManualTime()->Iterations(1)->Repetitions(4)->Unit(benchmark::kMillisecond);
@@ -223,6 +243,7 @@ BENCHMARK(set_watches_missed)->Apply(once_and_again);
 BENCHMARK(set_watches_added)->Apply(once_and_again);
 BENCHMARK(close_connection_with_watches)->Apply(once_and_again);
 BENCHMARK(remove_one_of_many_watches)->Apply(once_and_again);
+BENCHMARK(multi_read_too_much)->Apply(once_and_again);
 BENCHMARK(drain_many_events)->Apply(once_and_again);
 BENCHMARK(expire_many_sessions)->Apply(once_and_again);
 

@@ -25,9 +25,15 @@ void Front::State::answer_check_watches(Connection& connection, wire::ReplyHeade
   wire::encode_header_only(connection.output.bytes(), header);
 }
 
-void Front::State::answer_add_watch(Connection& connection, const wire::ReplyHeader& header) {
+bool Front::State::add_watch(Connection& connection, std::string_view path, tree::WatchKind kind) {
+  return watches.add(watcher_of(connection), path, kind);
+}
+
+void Front::State::answer_add_watch(Connection& connection, wire::ReplyHeader header) {
   const auto& wanted = std::get<wire::AddWatchRequest>(request);
-  watches.add(watcher_of(connection), wanted.path, wanted.kind);
+  if (!add_watch(connection, wanted.path, wanted.kind)) {
+    header.status = tree::Status::operation_timeout;
+  }
   wire::encode_int_reply(connection.output.bytes(), header, 0);
 }
 
@@ -50,8 +56,13 @@ bool Front::State::answer_set_watches(Connection& connection, wire::ReplyHeader 
   if (!set_watches(connection, *connection.watches_being_set)) {
     return false;
   }
+  const bool fits = !connection.watches_being_set->does_not_fit;
   connection.watches_being_set.reset();
-  wire::encode_header_only(connection.output.bytes(), header);
+  if (fits) {
+    wire::encode_header_only(connection.output.bytes(), header);
+  } else {
+    begin_close(connection, CloseReason::too_many_watches);  // Clients take no notice of an error.
+  }
   return true;
 }
 
@@ -68,54 +79,55 @@ bool Front::State::set_watches(Connection& connection, WatchesBeingSet& setting)
     setting.done += count;
     return paths.subspan(begin, count);
   };
-  for (const std::string_view path : slice_of(wanted.data)) {
-    catch_up_data(connection, seen, path);
-  }
-  for (const std::string_view path : slice_of(wanted.exist)) {
-    catch_up_exist(connection, path);
-  }
-  for (const std::string_view path : slice_of(wanted.child)) {
-    catch_up_child(connection, seen, path);
-  }
-  for (const std::string_view path : slice_of(wanted.persistent)) {
-    watches.add(watcher_of(connection), path, tree::WatchKind::persistent);
-  }
-  for (const std::string_view path : slice_of(wanted.persistent_recursive)) {
-    watches.add(watcher_of(connection), path, tree::WatchKind::persistent_recursive);
+  const auto lasting = [&](tree::WatchKind kind) {
+    return [this, &connection, kind](std::string_view path) { return add_watch(connection, path, kind); };
+  };
+  const bool fits =
+      std::ranges::all_of(slice_of(wanted.data), [&](auto path) { return catch_up_data(connection, seen, path); }) &&
+      std::ranges::all_of(slice_of(wanted.exist), [&](auto path) { return catch_up_exist(connection, path); }) &&
+      std::ranges::all_of(slice_of(wanted.child), [&](auto path) { return catch_up_child(connection, seen, path); }) &&
+      std::ranges::all_of(slice_of(wanted.persistent), lasting(tree::WatchKind::persistent)) &&
+      std::ranges::all_of(slice_of(wanted.persistent_recursive), lasting(tree::WatchKind::persistent_recursive));
+  if (!fits) {
+    setting.does_not_fit = true;
+    return true;
   }
   const std::size_t whole = wanted.data.size() + wanted.exist.size() + wanted.child.size() + wanted.persistent.size() +
                             wanted.persistent_recursive.size();
   return setting.done == whole;
 }
 
-void Front::State::catch_up_data(Connection& connection, Zxid seen, std::string_view path) {
+bool Front::State::catch_up_data(Connection& connection, Zxid seen, std::string_view path) {
   const auto znode = tree->find(path);
   if (!znode) {
     send_missed(connection, tree::EventType::deleted, path);
   } else if (znode->stat.mzxid > seen) {
     send_missed(connection, tree::EventType::data_changed, path);
   } else {
-    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+    return add_watch(connection, path, tree::WatchKind::data);
   }
+  return true;
 }
 
-void Front::State::catch_up_exist(Connection& connection, std::string_view path) {
+bool Front::State::catch_up_exist(Connection& connection, std::string_view path) {
   if (tree->find(path)) {
     send_missed(connection, tree::EventType::created, path);
   } else {
-    watches.add(watcher_of(connection), path, tree::WatchKind::data);
+    return add_watch(connection, path, tree::WatchKind::data);
   }
+  return true;
 }
 
-void Front::State::catch_up_child(Connection& connection, Zxid seen, std::string_view path) {
+bool Front::State::catch_up_child(Connection& connection, Zxid seen, std::string_view path) {
   const auto znode = tree->find(path);
   if (!znode) {
     send_missed(connection, tree::EventType::deleted, path);
   } else if (znode->stat.pzxid > seen) {
     send_missed(connection, tree::EventType::children_changed, path);
   } else {
-    watches.add(watcher_of(connection), path, tree::WatchKind::child);
+    return add_watch(connection, path, tree::WatchKind::child);
   }
+  return true;
 }
 
 void Front::State::send_missed(Connection& connection, tree::EventType type, std::string_view path) {

@@ -51,7 +51,8 @@ void AdminDesk::answer(const replica::Front::AdminRequest& request, MonoTime now
   wall_ = wall;
   const std::string_view name(request.word.data(), request.word.size());
   const std::optional<admin::Word> word = admin::recognise(name);
-  if (!word || request.rest.size() < admin::argument_bytes(*word)) {
+  // Without its argument a word comes only if it is not allowed anyway.
+  if (!word || (whitelist_.allows(*word) && request.rest.size() < admin::argument_bytes(*word))) {
     sources_.front.answer_admin(request.connection, "");
     return;
   }

@@ -8,13 +8,16 @@
 #include <cerrno>
 #include <gtest/gtest.h>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
+#include "admin/four_letter_words.hpp"
 #include "net/address.hpp"
 #include "net/clock.hpp"
 #include "replica/mailbox.hpp"
@@ -82,6 +85,15 @@ struct Desk {
     return requests.empty() ? std::nullopt : std::optional(requests.front());
   }
 };
+
+TEST(client_port, the_front_recognises_the_words_that_admin_answers) {  // Operations 2.2
+  std::set<std::string_view> answered;
+  for (const admin::Word word : admin::all_words()) {
+    answered.insert(admin::describe(word));
+  }
+  const auto recognised = replica::Front::admin_words();
+  EXPECT_EQ(std::set(recognised.begin(), recognised.end()), answered);
+}
 
 // S-203: the front is through with a closing connection; if the other side never reads what is left, it goes all the
 // same, and at once with its place among the address's connections.

@@ -445,6 +445,7 @@ class Reader {
     }
     config.enforce_quota = is_true("enforceQuota");
     config.extended_types = is_true("extendedTypesEnabled");
+    config.reconfig_enabled = is_true("reconfigEnabled");
     config.container_check_ms = number("znode.container.checkIntervalMs");
     config.container_never_used_ms = number("znode.container.maxNeverUsedIntervalMs");
     config.containers_per_minute_max = static_cast<std::size_t>(number("znode.container.maxPerMinute"));

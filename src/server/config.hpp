@@ -52,6 +52,7 @@ struct Config {
   bool skip_acl = false;
   bool enforce_quota = false;
   bool extended_types = false;
+  bool reconfig_enabled = false;
   std::int64_t container_check_ms = 60000;
   std::int64_t container_never_used_ms = 0;
   std::size_t containers_per_minute_max = 10000;

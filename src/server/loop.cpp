@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "admin/four_letter_words.hpp"
 #include "base/ensure.hpp"
 #include "net/clock.hpp"
 #include "server/logging.hpp"
@@ -30,7 +31,7 @@ replica::ReplicaConfig replica_config(const Config& config, const storage::Ident
   made.term_start.switches = tree::Switches{.skip_acl = config.skip_acl,
                                             .enforce_quota = config.enforce_quota,
                                             .extended_types = config.extended_types,
-                                            .reconfig_enabled = false};
+                                            .reconfig_enabled = config.reconfig_enabled};
   made.term_start.hash_secret = true_random();
   made.tick_ms = config.tick_ms;
   made.container_check_ms = config.container_check_ms;
@@ -62,6 +63,7 @@ replica::FrontConfig front_config(const Config& config) {
   made.request_throttle_max = config.request_throttle_max;
   made.drops_late_requests = config.drops_late_requests;
   made.checks_acls_early = config.checks_acls_early;
+  made.stmk_is_allowed = admin::Whitelist(config.four_letter_words, false).allows(admin::Word::stmk);
   return made;
 }
 

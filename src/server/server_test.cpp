@@ -227,7 +227,8 @@ TEST(server, four_letter_words_are_answered_and_the_connection_ends) {
     const char* begins;
   };
   for (const Case& sample : {Case{"ruok\n", "imok"}, Case{"srvr", "Zookeeper version: "},
-                             Case{"mntr", "mntr is not executed because it is not in the whitelist.\n"}}) {
+                             Case{"mntr", "mntr is not executed because it is not in the whitelist.\n"},
+                             Case{"stmk", "stmk is not executed because it is not in the whitelist.\n"}}) {
     Client client(running.port());
     client.send(sample.word);
     const std::string answer = client.rest();

@@ -200,7 +200,7 @@ constexpr std::array table = std::to_array<Setting>({
     {"leaderServes", "", Kind::yes_no, "yes", 0, 0, "", Effect::cluster, "no: the leader takes no clients."},
     {"standaloneEnabled", "", Kind::boolean, "true", 0, 0, "", Effect::cluster, "false: a server without server lines does not start."},
     {"reconfigEnabled", "", Kind::boolean, "false", 0, 0, "", Effect::upcoming,
-     "Reconfiguration comes with clusters; requests are answered with -123."},
+     "Reconfiguration comes with clusters: requests are answered with -123, or with -6 if this is true."},
     {"dynamicConfigFile", "", Kind::text, "", 0, 0, "path", Effect::active, "A file with the server lines."},
     {"peerType", "", Kind::text, "participant", 0, 0, "", Effect::cluster, "participant or observer."},
     {"electionAlg", "", Kind::integer, "3", 3, 3, "", Effect::cluster, "3 is the only value."},

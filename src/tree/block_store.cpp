@@ -55,7 +55,8 @@ SlotNumber BlockStore::allocate(std::size_t bytes) {
       return slot_at(size_class.open_chunk, chunk.used++);
     }
   }
-  ensure(chunks_.size() < chunks_max, "256 GiB of znodes: memory budgets refuse long before");
+  ensure(chunks_.size() < chunks_max,
+         "256 GiB of znodes: the machine's memory ends before (no budget of our own yet, S-206)");
   owned_.emplace_back(static_cast<char*>(::operator new(chunk_bytes, chunk_alignment)));
   if (size_class.has_open) {
     advise_memory(owned_.back().get(),

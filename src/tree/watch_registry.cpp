@@ -70,6 +70,7 @@ bool WatchRegistry::add(std::uint32_t watcher_id, std::string_view path_text, Wa
   link(paths_[path].heads[index_of(kind)], slot, &Registration::in_path);
   link(owner.head, slot, &Registration::in_watcher);
   ++owner.registrations;
+  owner.path_bytes += path_text.size();
   registration_index_.insert(hash_of(watcher_id, path, kind), slot);
   return true;
 }
@@ -287,6 +288,7 @@ void WatchRegistry::remove(std::uint32_t slot) {
   registration_index_.erase(hash_of(gone.watcher, gone.path, gone.kind), slot);
   registrations_.give_back(slot);
   --watchers_[gone.watcher].registrations;
+  watchers_[gone.watcher].path_bytes -= paths_[gone.path].length;
   count_out(gone.watcher, gone.path, gone.kind);
 }
 

@@ -170,6 +170,7 @@ class WatchRegistry {
     std::uint32_t head = no_slot;
     std::uint32_t registrations = 0;
     std::uint32_t data_watches = 0;  // Paths in the data registry.
+    std::size_t path_bytes = 0;      // Of all registrations.
     std::uint64_t step = 0;          // The last step in which it was considered.
     std::unique_ptr<Credentials> credentials;
   };
@@ -235,6 +236,7 @@ class WatchRegistry {
   [[nodiscard]] std::size_t data_watchers() const { return data_watchers_; }
   [[nodiscard]] std::uint32_t paths_end() const { return paths_.end(); }
   [[nodiscard]] bool is_path(std::uint32_t slot) const { return paths_[slot].text != nullptr; }
+  [[nodiscard]] std::size_t path_bytes() const { return text_bytes_; }  // Each path once.
   [[nodiscard]] std::size_t bytes() const;
 
  private:

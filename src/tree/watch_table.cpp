@@ -80,8 +80,21 @@ bool WatchTable::drop(WatcherId watcher, std::size_t limit) {
   return true;
 }
 
-void WatchTable::add(WatcherId watcher, std::string_view path, WatchKind kind) {
+bool WatchTable::add(WatcherId watcher, std::string_view path, WatchKind kind) {
+  if (!has_room(watcher, path.size())) {
+    return registry_->contains(std::to_underlying(watcher), path, kind);
+  }
   registrations_ += registry_->add(std::to_underlying(watcher), path, kind) ? 1U : 0U;
+  return true;
+}
+
+bool WatchTable::has_room(WatcherId watcher, std::size_t path_bytes) const {
+  if (registry_->path_bytes() + path_bytes > limits_.all_path_bytes_max) {
+    return false;
+  }
+  const WatchRegistry::Watcher* own = registry_->find_watcher(std::to_underlying(watcher));
+  return own == nullptr ||
+         (own->registrations < limits_.registrations_max && own->path_bytes + path_bytes <= limits_.path_bytes_max);
 }
 
 bool WatchTable::has(WatcherId watcher, std::string_view path, WatcherType type) const {

@@ -32,6 +32,14 @@ enum class WatchKind : std::uint8_t {
 // checkWatches and removeWatches (protocol 3.11); numbers are the wire's.
 enum class WatcherType : std::int32_t { children = 1, data = 2, any = 3, persistent = 4, persistent_recursive = 5 };
 
+// How much may be registered (S-202). Bytes are those of paths; a watcher's are counted once a registration, the
+// table's once a path.
+struct WatchLimits {
+  std::size_t registrations_max = 1'000'000;  // Of a watcher.
+  std::size_t path_bytes_max = 64U << 20;     // Of a watcher.
+  std::size_t all_path_bytes_max = 1U << 30;  // Of the table.
+};
+
 // One applied change; what fires follows from it by protocol 7.4.
 struct Change {
   EventType type{};  // created, deleted or data_changed; children_changed of the parent follows by itself.
@@ -80,7 +88,9 @@ class WatchTable {
   // At most `limit` of its registrations a call; true when it is gone.
   bool drop(WatcherId watcher, std::size_t limit = SIZE_MAX);
 
-  void add(WatcherId watcher, std::string_view path, WatchKind kind);
+  void set_limits(const WatchLimits& limits) { limits_ = limits; }
+  // False: it does not fit, and nothing has changed. What stands already always fits.
+  bool add(WatcherId watcher, std::string_view path, WatchKind kind);
   // Whether this watcher has a registration of the type for exactly this path. `data` and `children` mean one-shot
   // registrations; `any` means all kinds (protocol 3.11).
   [[nodiscard]] bool has(WatcherId watcher, std::string_view path, WatcherType type) const;
@@ -125,7 +135,10 @@ class WatchTable {
   void fire_data(Step& step);
   void fire_child(Step& step);
 
+  [[nodiscard]] bool has_room(WatcherId watcher, std::size_t path_bytes) const;
+
   std::unique_ptr<WatchRegistry> registry_;
+  WatchLimits limits_;
   std::size_t registrations_ = 0;
   std::uint64_t steps_ = 0;
   WatchEvents events_;

@@ -144,6 +144,28 @@ TEST_F(WatchTableTest, creation_is_told_before_the_parent_s_children_change) {
   EXPECT_EQ(create("/a/b"), (Strings{"1:created /a/b", "1:children /a"}));
 }
 
+TEST_F(WatchTableTest, watches_are_bounded_and_what_stands_already_fits) {  // S-202
+  table.set_limits({.registrations_max = 2, .path_bytes_max = 10, .all_path_bytes_max = 29});
+  const auto fits = [this](std::uint32_t watcher, std::string_view path, WatchKind kind = WatchKind::data) {
+    return table.add(WatcherId{watcher}, path, kind);
+  };
+  EXPECT_TRUE(fits(1, "/a"));
+  EXPECT_TRUE(fits(1, "/a", WatchKind::child));
+  EXPECT_FALSE(fits(1, "/b"));
+  EXPECT_FALSE(fits(1, "/a", WatchKind::persistent));
+  EXPECT_TRUE(fits(1, "/a"));
+  EXPECT_EQ(table.watch_count(WatcherId{1}), 2U);
+  remove(1, "/a", WatcherType::data);
+  EXPECT_FALSE(fits(1, "/2345678901"));
+  EXPECT_TRUE(fits(1, "/2345678"));  // 10 bytes now.
+  EXPECT_TRUE(fits(2, "/34567890"));
+  EXPECT_FALSE(fits(3, "/3456789"));  // All together.
+  EXPECT_FALSE(has(3, "/3456789", WatcherType::any));
+  table.drop(WatcherId{1});
+  EXPECT_TRUE(fits(3, "/3456789"));
+  EXPECT_TRUE(fits(1, "/a"));
+}
+
 TEST_F(WatchTableTest, setting_the_same_watch_twice_keeps_one) {
   for (int count = 0; count < 3; ++count) {
     add(1, "/a", WatchKind::data);

@@ -344,15 +344,16 @@ void ListReply::finish(const tree::Stat& stat) {
   finish();
 }
 
-MultiReadReply::MultiReadReply(std::string& out, const ReplyHeader& header)
-    : writer_(out), out_(out), header_(header), frame_(begin_reply(writer_, header)) {
+MultiReadReply::MultiReadReply(std::string& out, const ReplyHeader& header, std::size_t bytes_max)
+    : writer_(out), out_(out), header_(header), frame_(begin_reply(writer_, header)), bytes_max_(bytes_max) {
+  ensure(bytes_max <= reply_bytes_max, "no reply grows beyond the bound of all");
   ensure(!is_error(header), "a multiRead that is refused as a whole has a header only");
 }
 
 // Keeps room for the terminator and a result's own fields.
 bool MultiReadReply::has_room(std::size_t bytes) {
   constexpr std::size_t reserve = 128;
-  too_long_ = too_long_ || out_.size() - frame_ + bytes + reserve > reply_bytes_max;
+  too_long_ = too_long_ || out_.size() - frame_ + bytes + reserve > bytes_max_;
   return !too_long_;
 }
 

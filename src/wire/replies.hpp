@@ -52,8 +52,8 @@ void encode_who_am_i_reply(std::string& out, const ReplyHeader& header, tree::Cr
 void encode_sasl_reply(std::string& out, const ReplyHeader& header, ByteView token);
 void encode_event(std::string& out, Zxid zxid, tree::EventType type, std::string_view path);
 
-// No reply grows beyond this: a multiRead may ask for the same megabyte fifty thousand times, and a frame's length is
-// 31 bits. A list that would be longer is answered with -5 instead (S-203); clients read at most their jute.maxbuffer.
+// No reply grows beyond this: a frame's length is 31 bits. A list that would be longer is answered with -5 instead
+// (S-203); clients read at most their jute.maxbuffer.
 inline constexpr std::size_t reply_bytes_max = 256U << 20;
 
 // A reply whose list is written as it is walked, without a copy: getChildren, getChildren2.
@@ -74,10 +74,11 @@ class ListReply {
   bool too_long_ = false;
 };
 
-// multiRead (protocol 3.15): one result an operation, in order.
+// multiRead (protocol 3.15): one result an operation, in order. The caller says how long it may be: a small request may
+// ask for the same megabyte fifty thousand times. A longer one is answered with -5 (S-203).
 class MultiReadReply {
  public:
-  MultiReadReply(std::string& out, const ReplyHeader& header);
+  MultiReadReply(std::string& out, const ReplyHeader& header, std::size_t bytes_max = reply_bytes_max);
   void add_data(ByteView data, const tree::Stat& stat);
   void add_error(tree::Status status);
   // A getChildren: begin, one add_child a name, end.
@@ -86,6 +87,7 @@ class MultiReadReply {
   void end_children();
   // Nothing more will be kept: finish() makes an error of it, so what is left need not be looked at.
   [[nodiscard]] bool is_too_long() const { return too_long_; }
+  [[nodiscard]] std::size_t bytes() const { return out_.size() - frame_; }  // So far, the header included.
   void finish();
 
  private:
@@ -95,6 +97,7 @@ class MultiReadReply {
   std::string& out_;
   ReplyHeader header_;
   std::size_t frame_;
+  std::size_t bytes_max_;
   std::size_t count_at_ = 0;
   std::int32_t count_ = 0;
   bool too_long_ = false;

@@ -219,6 +219,21 @@ TEST(replies, a_multi_read_beyond_the_bound_becomes_an_error) {
   EXPECT_EQ(hex(out), "00000010000000030000000000000053fffffffb");
 }
 
+TEST(replies, a_multi_read_keeps_to_the_bound_of_its_caller) {  // S-203
+  constexpr std::size_t bound = 1000;
+  const auto with_data = [&](std::size_t bytes) {
+    std::string out;
+    MultiReadReply reply(out, header(3, 0x53), bound);
+    reply.add_data(std::string(bytes, 'd'), {});
+    EXPECT_EQ(reply.is_too_long(), bytes > bound);
+    EXPECT_LE(reply.bytes(), bound);
+    reply.finish();
+    return out;
+  };
+  EXPECT_GT(with_data(500).size(), 500U);
+  EXPECT_EQ(hex(with_data(bound + 1)), "00000010000000030000000000000053fffffffb");
+}
+
 TEST(replies, acl_lists_hide_the_hashes_of_digests_from_those_who_may_not_administer) {
   // V29 (verbatim) and V31 (masked); protocol 3.6.
   tree::Stat stat = fresh_stat(0x73, 0x1a1fc325be3);
