@@ -1,6 +1,7 @@
 #include "admin/metrics.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace quorate::admin {
@@ -73,9 +74,10 @@ void list_server(const ServerStatus& server, List& list) {
   list.sizes("last_client_response_size", "max_client_response_size", "min_client_response_size",
              server.response_sizes);
   constexpr double steps = 10'000;
-  list.fraction("connection_drop_probability",
-                static_cast<std::uint64_t>(std::clamp(server.connection_drop_probability, 0.0, 1.0) * steps + 0.5),
-                static_cast<std::uint64_t>(steps));
+  list.fraction(
+      "connection_drop_probability",
+      static_cast<std::uint64_t>(std::lround(std::clamp(server.connection_drop_probability, 0.0, 1.0) * steps)),
+      static_cast<std::uint64_t>(steps));
   list.gauge("non_mtls_remote_conn_count", 0);
   list.gauge("non_mtls_local_conn_count", 0);
   list.gauge("outstanding_tls_handshake", 0);
