@@ -7,6 +7,15 @@
 namespace quorate::raft {
 namespace {
 
+// A turn's commands of 100 bytes, slices of one block as in the server.
+void fill(std::vector<Blob>& commands, std::size_t count) {
+  const Blob arena = Blob::adopt(std::string(count * 100, 'x'));
+  commands.clear();
+  for (std::size_t i = 0; i < count; ++i) {
+    commands.push_back(arena.slice(i * 100, 100));
+  }
+}
+
 // Proposals of 100 bytes through propose, take, persisted, apply; the argument is the batch's size.
 void propose_to_apply(benchmark::State& state) {
   Recovered recovered;
@@ -17,11 +26,7 @@ void propose_to_apply(benchmark::State& state) {
   std::vector<Blob> commands;
   std::int64_t time = 0;
   for (auto _ : state) {
-    const Blob arena = Blob::adopt(std::string(batch * 100, 'x'));
-    commands.clear();
-    for (std::size_t i = 0; i < batch; ++i) {
-      commands.push_back(arena.slice(i * 100, 100));
-    }
+    fill(commands, batch);
     benchmark::DoNotOptimize(core.propose(commands, WallTime{++time}));
     core.take_output(output);
     core.persisted(*output.token);
@@ -92,11 +97,7 @@ void three_cores_commit(benchmark::State& state) {
   std::vector<Blob> commands;
   std::int64_t time = 0;
   for (auto _ : state) {
-    const Blob arena = Blob::adopt(std::string(batch * 100, 'x'));
-    commands.clear();
-    for (std::size_t i = 0; i < batch; ++i) {
-      commands.push_back(arena.slice(i * 100, 100));
-    }
+    fill(commands, batch);
     benchmark::DoNotOptimize(trio.leader().propose(commands, WallTime{++time}));
     trio.settle();
   }
