@@ -1,7 +1,7 @@
 #include "replica/replica.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <span>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -32,16 +32,6 @@ raft::Config with_codec(raft::Config config) {
 bool goes_on_with_full_disk(const Submission& submission) {
   return submission.kind == wire::CommandKind::resume_session ||
          (submission.kind == wire::CommandKind::client_request && submission.opcode == wire::Opcode::close_session);
-}
-
-template <class T>
-void append_to(std::vector<T>& into, std::vector<T>& from) {
-  if (into.empty()) {
-    into.swap(from);
-  } else {
-    into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-  }
-  from.clear();
 }
 
 }  // namespace
@@ -149,42 +139,14 @@ void Replica::State::propose() {
   }
 }
 
-// Collects what the core has to say; durable parts wait for take_output(), committed entries for apply().
-void Replica::State::pull() {
-  if (!core.has_output()) {
-    return;
-  }
-  core.take_output(from_core);
-  if (from_core.hard_state) {
-    pulled.hard_state = from_core.hard_state;
-  }
-  if (from_core.token) {
-    pulled.token = from_core.token;  // The newest covers the older ones.
-  }
-  append_to(pulled.append, from_core.append);
-  if (next_to_apply == to_apply.size()) {
-    to_apply.clear();
-    next_to_apply = 0;
-  }
-  append_to(to_apply, from_core.apply);
-}
-
 void Replica::take_output(Output& into) {
   state_->propose();
-  state_->pull();
-  raft::Output& pulled = state_->pulled;
-  into.hard_state = pulled.hard_state;
-  into.append.clear();
-  into.append.swap(pulled.append);
-  into.token = pulled.token;
-  pulled.clear();
-  into.commit_hint = state_->core.commit_index();
-  into.can_apply = state_->next_to_apply < state_->to_apply.size();
+  state_->pump.take(into);
   into.start_snapshot = state_->snapshot_is_due();
 }
 
 void Replica::persisted(raft::PersistToken token) {
-  state_->core.persisted(token);
+  state_->pump.persisted(token);
 }
 
 // One entry may have a hundred thousand watchers: what the next ones have to say waits until that is delivered.
@@ -195,22 +157,23 @@ bool Replica::State::mail_is_full() const {
 
 bool Replica::apply(std::size_t entries) {
   State& state = *state_;
-  state.pull();
-  const std::size_t end = std::min(state.to_apply.size(), state.next_to_apply + entries);
+  const std::span<raft::Entry> committed = state.pump.committed();
+  const std::size_t end = std::min(committed.size(), entries);
   const bool was_serving = state.serving;
-  for (; state.next_to_apply < end; ++state.next_to_apply) {
-    state.apply_entry(state.to_apply[state.next_to_apply]);
-    state.to_apply[state.next_to_apply].command = Blob();
+  std::size_t done = 0;
+  while (done < end) {
+    state.apply_entry(committed[done]);
+    committed[done].command = Blob();
+    ++done;
     if (state.mail_is_full()) {
-      ++state.next_to_apply;
       break;
     }
   }
-  state.core.applied(state.applied.index);
+  state.pump.applied(done);
   if (state.serving && !was_serving) {
     state.expiry_restart_due = true;  // a new leader gives every session its full timeout.
   }
-  return state.next_to_apply < state.to_apply.size();
+  return state.pump.has_committed();
 }
 
 void Replica::touch(SessionId session, MonoTime at) {

@@ -19,6 +19,7 @@
 #include "replica/expiry.hpp"
 #include "replica/front.hpp"
 #include "replica/mailbox.hpp"
+#include "replica/pump.hpp"
 #include "tree/tree.hpp"
 #include "wire/command.hpp"
 #include "wire/snapshot_format.hpp"
@@ -46,17 +47,6 @@ struct Restored {
   std::uint32_t feature_level = wire::known_feature_level;  // Of the state.
   std::uint64_t cluster_high = 0;
   std::uint64_t cluster_low = 0;
-};
-
-// One batch of effects, obeyed in order. The durable part goes to storage in one write; when it is on disk the shell
-// calls persisted(token), and then apply().
-struct Output {
-  std::optional<raft::HardState> hard_state;
-  std::vector<raft::Entry> append;
-  std::optional<raft::PersistToken> token;
-  Index commit_hint{};
-  bool can_apply = false;       // apply() has something to do.
-  bool start_snapshot = false;  // It is time: the shell calls begin_snapshot() when storage is ready.
 };
 
 // Figures that admin shows (operations 2.4, 2.9).

@@ -13,6 +13,7 @@
 #include "replica/containers.hpp"
 #include "replica/expiry.hpp"
 #include "replica/mailbox.hpp"
+#include "replica/pump.hpp"
 #include "replica/replica.hpp"
 #include "replica/ring.hpp"
 #include "replica/streams.hpp"
@@ -49,7 +50,6 @@ struct Replica::State {
   [[nodiscard]] bool has_room(std::size_t bytes) const;
   void enqueue(wire::Command& command, const Origin& origin);
   void propose();
-  void pull();
   [[nodiscard]] bool mail_is_full() const;
   void allow_for_pauses();
   void propose_expired();
@@ -105,11 +105,7 @@ struct Replica::State {
   std::uint64_t first_unresolved = 1;  // The number of origins[0].
   Ring<Origin> origins;
 
-  // What the core gave and the shell has not taken, and what is not applied yet.
-  raft::Output from_core;
-  raft::Output pulled;
-  std::vector<raft::Entry> to_apply;
-  std::size_t next_to_apply = 0;
+  Pump pump{core};
 
   raft::LogId applied{};
   Ring<RememberedDigest> digests;

@@ -241,6 +241,7 @@ void Loop::submit() {
 void Loop::stage() {
   replica_.tick(now_, net::wall_now());
   replica_.take_output(output_);
+  ensure(output_.send.empty(), "a cluster of one has nobody to tell");
   log_.stage(output_);
 }
 

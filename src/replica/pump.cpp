@@ -1,0 +1,117 @@
+#include "replica/pump.hpp"
+
+#include <iterator>
+#include <utility>
+
+#include "base/ensure.hpp"
+
+namespace quorate::replica {
+namespace {
+
+template <class T>
+void append_to(std::vector<T>& into, std::vector<T>& from) {
+  if (into.empty()) {
+    into.swap(from);
+  } else {
+    into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  }
+  from.clear();
+}
+
+// The newer value, if there is one.
+template <class T>
+void supersede(std::optional<T>& value, const std::optional<T>& newer) {
+  if (newer) {
+    value = newer;
+  }
+}
+
+}  // namespace
+
+void Output::clear() {
+  hard_state.reset();
+  append.clear();
+  token.reset();
+  send.clear();
+  reads.clear();
+  refused_reads.clear();
+  log_reads.clear();
+  snapshot_reads.clear();
+  snapshot_writes.clear();
+  snapshot_install.reset();
+  role.reset();
+  change.reset();
+  can_apply = false;
+  start_snapshot = false;
+}
+
+void Pump::take(Output& into) {
+  pull();
+  into.clear();
+  std::swap(into, batch_);
+  into.commit_hint = core_.commit_index();
+  into.can_apply = has_committed();
+}
+
+void Pump::persisted(raft::PersistToken token) {
+  core_.persisted(token);
+  while (!promises_.empty() && promises_.front().token <= token) {
+    append_to(batch_.send, promises_.front().messages);
+    promises_.pop_front();
+  }
+}
+
+std::span<raft::Entry> Pump::committed() {
+  pull();
+  return std::span(committed_).subspan(next_);
+}
+
+void Pump::applied(std::size_t entries) {
+  ensure(entries <= committed_.size() - next_, "only what was handed out is applied");
+  if (entries > 0) {
+    next_ += entries;
+    core_.applied(committed_[next_ - 1].index);
+  }
+}
+
+void Pump::pull() {
+  if (!core_.has_output()) {
+    return;
+  }
+  core_.take_output(from_core_);
+  supersede(batch_.hard_state, from_core_.hard_state);
+  merge_append(from_core_.append);
+  supersede(batch_.token, from_core_.token);  // The newest covers the older ones.
+  append_to(batch_.send, from_core_.send);
+  if (!from_core_.send_after_sync.empty()) {
+    ensure(from_core_.token.has_value(), "a promise names the write that it waits for (R-102)");
+    promises_.push_back(Promise{.token = *from_core_.token, .messages = std::exchange(from_core_.send_after_sync, {})});
+  }
+  if (next_ == committed_.size()) {
+    committed_.clear();
+    next_ = 0;
+  }
+  append_to(committed_, from_core_.apply);
+  append_to(batch_.reads, from_core_.reads);
+  append_to(batch_.refused_reads, from_core_.refused_reads);
+  append_to(batch_.log_reads, from_core_.log_reads);
+  append_to(batch_.snapshot_reads, from_core_.snapshot_reads);
+  append_to(batch_.snapshot_writes, from_core_.snapshot_writes);
+  supersede(batch_.snapshot_install, from_core_.snapshot_install);
+  supersede(batch_.role, from_core_.role);
+  supersede(batch_.change, from_core_.change);
+}
+
+// Two turns' entries in one write: what the later one replaces was never handed over.
+void Pump::merge_append(std::vector<raft::Entry>& newer) {
+  std::vector<raft::Entry>& batch = batch_.append;
+  if (!newer.empty()) {
+    while (!batch.empty() && batch.back().index >= newer.front().index) {
+      batch.pop_back();
+    }
+    ensure(batch.empty() || next(batch.back().index) == newer.front().index, "a write's entries are contiguous");
+  }
+  append_to(batch, newer);
+}
+
+}  // namespace quorate::replica

@@ -1,0 +1,95 @@
+#include "replica/pump.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/prng.hpp"
+#include "wire/configuration.hpp"
+
+namespace quorate::replica {
+namespace {
+
+constexpr NodeId self{1};
+
+raft::Core one_of_three() {
+  raft::Recovered recovered;
+  for (const std::uint32_t id : {1U, 2U, 3U}) {
+    recovered.configuration.members.push_back(raft::Member{.id = NodeId{id}, .incarnation_low = 1});
+  }
+  raft::Core core(raft::Config{.self = self, .codec = wire::configuration_codec()}, std::move(recovered), Blob(),
+                  Prng(7));
+  core.tick(MonoTime{1});
+  return core;
+}
+
+std::vector<raft::Entry> commands(Term term, Index first, std::size_t count) {
+  std::vector<raft::Entry> entries;
+  for (std::size_t i = 0; i < count; ++i) {
+    entries.push_back(raft::Entry{
+        .term = term, .index = Index{raw(first) + i}, .kind = raft::EntryKind::command, .command = Blob::copy("x")});
+  }
+  return entries;
+}
+
+void append(raft::Core& core, NodeId leader, Term term, raft::LogId previous, std::vector<raft::Entry> entries) {
+  ASSERT_TRUE(core.step(
+      leader,
+      raft::AppendRequest{
+          .term = term, .previous = previous, .commit = Index{}, .sequence = 1, .entries = std::move(entries)}));
+}
+
+template <class T>
+bool holds(const std::vector<raft::Envelope>& messages) {
+  return std::ranges::any_of(
+      messages, [](const raft::Envelope& envelope) { return std::holds_alternative<T>(envelope.message); });
+}
+
+TEST(Pump, a_promise_leaves_after_the_write_that_it_rests_on) {
+  raft::Core core = one_of_three();
+  Pump pump(core);
+  ASSERT_TRUE(core.step(NodeId{2}, raft::VoteRequest{.term = Term{1}, .last = {}, .campaign = 5}));
+  Output output;
+  pump.take(output);
+  EXPECT_EQ(output.hard_state, (raft::HardState{.term = Term{1}, .vote = NodeId{2}}));
+  EXPECT_FALSE(holds<raft::VoteReply>(output.send));
+  ASSERT_TRUE(output.token);
+  pump.persisted(*output.token);
+  pump.take(output);
+  EXPECT_TRUE(holds<raft::VoteReply>(output.send));
+}
+
+TEST(Pump, what_two_turns_append_is_one_contiguous_write) {
+  raft::Core core = one_of_three();
+  Pump pump(core);
+  append(core, NodeId{2}, Term{1}, {}, commands(Term{1}, Index{1}, 3));
+  ASSERT_TRUE(pump.committed().empty());  // A turn that takes no output.
+  append(core, NodeId{3}, Term{2}, {.term = Term{1}, .index = Index{1}}, commands(Term{2}, Index{2}, 1));
+  Output output;
+  pump.take(output);
+  ASSERT_EQ(output.append.size(), 2U);
+  EXPECT_EQ(output.append[0].term, Term{1});
+  EXPECT_EQ(output.append[1].term, Term{2});
+  EXPECT_EQ(output.append[1].index, Index{2});
+  EXPECT_EQ(output.hard_state->term, Term{2});
+}
+
+TEST(Pump, an_entry_is_handed_out_until_it_is_counted_off) {  // I-110
+  raft::Core core = one_of_three();
+  Pump pump(core);
+  append(core, NodeId{2}, Term{1}, {}, commands(Term{1}, Index{1}, 3));
+  Output output;
+  pump.take(output);
+  pump.persisted(*output.token);
+  ASSERT_TRUE(core.step(NodeId{2}, raft::Heartbeat{.term = Term{1}, .commit = Index{3}, .round = 1}));
+  ASSERT_EQ(pump.committed().size(), 3U);
+  pump.applied(2);
+  EXPECT_EQ(core.applied_index(), Index{2});
+  ASSERT_EQ(pump.committed().size(), 1U);
+  EXPECT_EQ(pump.committed().front().index, Index{3});
+}
+
+}  // namespace
+}  // namespace quorate::replica
