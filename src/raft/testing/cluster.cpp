@@ -81,12 +81,14 @@ std::vector<Member> voters(const std::vector<unsigned>& ids) {
 }
 
 Cluster::Cluster(const std::vector<unsigned>& founders, Config config, std::uint64_t seed)
-    : config_(config), prng_(seed) {
+    : Cluster(voters(founders), config, seed) {}
+
+Cluster::Cluster(std::vector<Member> founders, Config config, std::uint64_t seed) : config_(config), prng_(seed) {
   config_.codec = test_codec();
-  founding_.members = voters(founders);
-  for (const unsigned id : founders) {
-    Server& founder = servers_[NodeId{id}];
-    founder.id = NodeId{id};
+  founding_.members = std::move(founders);
+  for (const Member& member : founding_.members) {
+    Server& founder = servers_[member.id];
+    founder.id = member.id;
     founder.disk.snapshot.configuration.configuration = founding_;
     start(founder);
   }
@@ -114,7 +116,8 @@ void Cluster::start(Server& server) {
   recovered.time = disk.snapshot.time;
   recovered.entries = disk.entries;
   recovered.commit_hint = disk.snapshot.point.index;
-  Config config = config_;
+  Config config = config_of(server.id);
+  config.codec = config_.codec;
   config.self = server.id;
   ++server.lives;
   server.is_up = true;
@@ -122,6 +125,11 @@ void Cluster::start(Server& server) {
   server.core.emplace(config, std::move(recovered), Blob(), Prng(prng_.next_u64()));
   server.core->tick(clock_of(server));
   collect(server);
+}
+
+const Config& Cluster::config_of(NodeId id) const {
+  const auto own = own_configs_.find(id);
+  return own == own_configs_.end() ? config_ : own->second;
 }
 
 unsigned Cluster::leader() const {
@@ -217,6 +225,9 @@ void Cluster::restart(unsigned id, std::size_t kept) {
 Result<Index> Cluster::propose(unsigned id, const std::string& command) {
   const Blob blob = Blob::copy(command);
   Result<Index> index = core(id).propose({&blob, 1}, WallTime{raw(now_) / 1000});
+  if (index) {
+    proposed_[command] = {NodeId{id}, server(id).lives};
+  }
   collect(server(id));
   return index;
 }
@@ -258,6 +269,12 @@ void Cluster::deliver(std::size_t packet, bool is_repeated) {
   const Result<void> taken = to->second.core->step(chosen.from, std::move(chosen.message));
   EXPECT_TRUE(taken.has_value()) << taken.error().message;
   collect(to->second);
+}
+
+Result<void> Cluster::forge(unsigned from, unsigned to, Message message) {
+  Result<void> taken = core(to).step(NodeId{from}, std::move(message));
+  collect(server(to));
+  return taken;
 }
 
 void Cluster::drop(std::size_t packet) {
@@ -319,7 +336,7 @@ void Cluster::collect(Server& server) {
     for (const std::uint64_t id : output.reads) {
       const auto read = server.reads.find(id);
       ensure(read != server.reads.end(), "a read is answered once");
-      EXPECT_GE(server.state.index, read->second) << "a stale read at server " << raw(server.id);  // I-203
+      claim(server.state.index >= read->second, "a stale read (I-203)");
       ++reads_answered_;
       server.reads.erase(read);
     }
@@ -339,6 +356,17 @@ void Cluster::collect(Server& server) {
       install_snapshot(server, *output.snapshot_install);
     }
     changes_done_ += output.change && output.change->done ? 1U : 0U;
+  }
+}
+
+void Cluster::claim(bool holds, const std::string& what) {
+  if (holds) {
+    return;
+  }
+  if (tolerates_violations_) {
+    tell("VIOLATED: " + what);
+  } else {
+    GTEST_FAIL() << what;
   }
 }
 
@@ -378,21 +406,27 @@ void Cluster::apply(Server& server, const Entry& entry) {
   ASSERT_EQ(entry.index, next(server.state.index)) << "each index once, in order (I-110)";
   server.state = State{.index = entry.index, .hash = extended(server.state.hash, entry)};
   const auto [known, is_new] = canon_.try_emplace(entry.index, entry.term, server.state.hash);
-  ASSERT_EQ(known->second, std::pair(entry.term, server.state.hash)) << "two servers applied different entries (I-109)";
+  claim(known->second == std::pair(entry.term, server.state.hash), "two servers applied different entries (I-109)");
   const auto on_disk = std::ranges::find(server.disk.entries, entry.index, &Entry::index);
   ASSERT_TRUE(on_disk != server.disk.entries.end() && *on_disk == entry) << "applied and not durable (I-110)";
   committed_ = std::max(committed_, entry.index);
+  const auto proposed = proposed_.find(std::string(entry.command.view()));
+  if (proposed != proposed_.end() && proposed->second == std::pair(server.id, server.lives)) {
+    answered_.insert(proposed->first);
+  }
 }
 
 void Cluster::judge(Server& server, const Output& output) {
   if (output.role == Role::leader) {
     const auto [known, is_new] = leaders_.try_emplace(server.core->term(), server.id);
-    ASSERT_TRUE(is_new || known->second == server.id) << "two leaders in one term (I-101)";
-    for (const auto& [index, entry] : canon_) {  // I-104
-      const std::optional<Term> term = server.core->log().term_at(index);
-      ASSERT_TRUE(index <= server.core->log().start().index || term == entry.first)
-          << "a leader lacks the committed entry " << raw(index);
-    }
+    claim(is_new || known->second == server.id, "two leaders in one term (I-101)");
+    const Log& log = server.core->log();
+    claim(std::ranges::all_of(canon_,
+                              [&log](const auto& canon) {
+                                return canon.first <= log.start().index ||
+                                       log.term_at(canon.first) == canon.second.first;
+                              }),
+          "a leader lacks a committed entry (I-104)");
   }
   if (server.core->commit_index() > committed_ && server.core->role() == Role::leader) {
     committed_ = server.core->commit_index();

@@ -74,6 +74,7 @@ struct Packet {
 class Cluster {
  public:
   Cluster(const std::vector<unsigned>& founders, Config config, std::uint64_t seed);
+  Cluster(std::vector<Member> founders, Config config, std::uint64_t seed);
 
   // A server outside the configuration, with an empty disk.
   Server& add_server(unsigned id);
@@ -82,6 +83,7 @@ class Cluster {
   [[nodiscard]] std::map<NodeId, Server>& servers() { return servers_; }
   [[nodiscard]] std::vector<Packet>& network() { return network_; }
   [[nodiscard]] MonoTime now() const { return now_; }
+  [[nodiscard]] MonoTime clock_of(unsigned id) { return clock_of(server(id)); }
   // The one that leads in the highest term; 0: none.
   [[nodiscard]] unsigned leader() const;
 
@@ -101,12 +103,22 @@ class Cluster {
   void crash(unsigned id);
   // `kept` of the writes that were under way reached the disk.
   void restart(unsigned id, std::size_t kept = 0);
+  // From its next start on this server runs with a configuration of its own.
+  void configure(unsigned id, const Config& config) { own_configs_[NodeId{id}] = config; }
+  [[nodiscard]] const Config& config_of(NodeId id) const;
   // Everything that happens is told, a line each.
   void trace_to(std::vector<std::string>* lines) { trace_ = lines; }
+  // What the judges find is told instead of failing the test: for the twins that lack a cure.
+  void tolerate_violations() { tolerates_violations_ = true; }
 
   Result<Index> propose(unsigned id, const std::string& command);
   void read(unsigned id);
   void compact(unsigned id);
+
+  // A message that nobody sent.
+  Result<void> forge(unsigned from, unsigned to, Message message);
+  // Whether the server that took this command has applied it in the same life: its client has its answer.
+  [[nodiscard]] bool is_answered(const std::string& command) const { return answered_.contains(command); }
 
   // Single steps, for chance to choose from.
   void deliver(std::size_t packet, bool is_repeated);
@@ -131,12 +143,16 @@ class Cluster {
   void stage_snapshot(Server& server, const SnapshotWrite& write);
   void install_snapshot(Server& server, const SnapshotId& id);
   void put(Disk& disk, const Write& write);
+  // A judge's word: `what` was violated unless it holds.
+  void claim(bool holds, const std::string& what);
   void tell(const std::string& line);
   void tell(const Server& server, const Output& output);
   [[nodiscard]] MonoTime clock_of(const Server& server) const { return after_us(now_, -server.behind_us); }
 
   std::vector<std::string>* trace_ = nullptr;
+  bool tolerates_violations_ = false;
   Config config_;
+  std::map<NodeId, Config> own_configs_;
   Configuration founding_;
   Prng prng_;
   MonoTime now_{1'000'000};
@@ -144,6 +160,8 @@ class Cluster {
   std::vector<Packet> network_;
   std::set<std::pair<NodeId, NodeId>> cuts_;
   std::uint64_t last_read_ = 0;
+  std::map<std::string, std::pair<NodeId, unsigned>> proposed_;  // Where, and in which of its lives.
+  std::set<std::string> answered_;
   // The judges' memory.
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, NodeId> votes_;

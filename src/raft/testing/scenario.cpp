@@ -1,8 +1,8 @@
 #include "raft/testing/scenario.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -10,6 +10,7 @@
 
 #include "raft/describe.hpp"
 #include "raft/testing/cluster.hpp"
+#include "raft/testing/notation.hpp"
 
 namespace quorate::raft::testing {
 namespace {
@@ -20,18 +21,12 @@ unsigned number(const std::string& word) {
   return static_cast<unsigned>(std::stoul(word));
 }
 
-std::vector<Member> members_of(const Words& words, std::size_t from) {
-  std::vector<Member> members;
-  MemberRole role = MemberRole::voter;
+std::string joined(const Words& words, std::size_t from) {
+  std::string text;
   for (std::size_t i = from; i < words.size(); ++i) {
-    if (words[i] == "learner") {
-      role = MemberRole::learner;
-      continue;
-    }
-    members.push_back(Member{.id = NodeId{number(words[i])}, .incarnation_low = 1, .role = role});
-    role = MemberRole::voter;
+    text += (text.empty() ? "" : " ") + words[i];
   }
-  return members;
+  return text;
 }
 
 class Player {
@@ -55,15 +50,25 @@ class Player {
  private:
   void obey(const Words& words) {
     static const std::map<std::string, void (Player::*)(const Words&)> commands = {
-        {"servers", &Player::servers}, {"option", &Player::option},     {"disk", &Player::disk},
-        {"add", &Player::add},         {"campaign", &Player::campaign}, {"tick", &Player::tick},
-        {"write", &Player::write},     {"deliver", &Player::deliver},   {"repeat", &Player::repeat},
-        {"drop", &Player::drop},       {"settle", &Player::settle},     {"run", &Player::run},
-        {"cut", &Player::cut},         {"heal", &Player::heal},         {"crash", &Player::crash},
-        {"restart", &Player::restart}, {"propose", &Player::propose},   {"read", &Player::read},
-        {"compact", &Player::compact}, {"transfer", &Player::transfer}, {"gone", &Player::gone},
-        {"members", &Player::members}, {"state", &Player::state},       {"logs", &Player::logs},
-        {"quiet", &Player::quiet},     {"loud", &Player::loud},
+        {"servers", &Player::servers},   {"option", &Player::option},
+        {"disk", &Player::disk},         {"set", &Player::set},
+        {"add", &Player::add},           {"campaign", &Player::campaign},
+        {"tick", &Player::tick},         {"pause", &Player::pause},
+        {"write", &Player::write},       {"deliver", &Player::deliver},
+        {"repeat", &Player::repeat},     {"drop", &Player::drop},
+        {"hold", &Player::hold},         {"release", &Player::release},
+        {"settle", &Player::settle},     {"run", &Player::run},
+        {"cut", &Player::cut},           {"heal", &Player::heal},
+        {"crash", &Player::crash},       {"restart", &Player::restart},
+        {"forge", &Player::forge},       {"propose", &Player::propose},
+        {"read", &Player::read},         {"compact", &Player::compact},
+        {"transfer", &Player::transfer}, {"gone", &Player::gone},
+        {"lost", &Player::lost},         {"members", &Player::members},
+        {"judges", &Player::judges},     {"state", &Player::state},
+        {"logs", &Player::logs},         {"configurations", &Player::configurations},
+        {"peers", &Player::peers},       {"lease", &Player::lease},
+        {"fate", &Player::fate},         {"quiet", &Player::quiet},
+        {"loud", &Player::loud},
     };
     const auto command = commands.find(words.front());
     if (command == commands.end()) {
@@ -74,25 +79,40 @@ class Player {
   }
 
   void servers(const Words& words) {
-    std::vector<unsigned> founders;
-    for (const Member& member : members_of(words, 1)) {
-      founders.push_back(raw(member.id));
-    }
-    cluster_ = std::make_unique<Cluster>(founders, config_, 1);
+    cluster_ = std::make_unique<Cluster>(members_of(words, 1), config_, 1);
     cluster_->trace_to(&trace_);
   }
 
-  void option(const Words& words) {
-    const bool is_on = words.at(2) == "on";
-    if (words.at(1) == "single_entries") {
-      config_.limits.message_entries_max = is_on ? 1 : Limits{}.message_entries_max;
-      return;
+  static void choose(Config& config, const std::string& name, const std::string& value) {
+    const std::map<std::string, bool*> switches = {{"pre_vote", &config.has_pre_vote},
+                                                   {"check_quorum", &config.has_check_quorum},
+                                                   {"stickiness", &config.has_stickiness},
+                                                   {"leases", &config.has_leases},
+                                                   {"votes", &config.may_vote}};
+    const std::map<std::string, std::size_t*> limits = {{"window", &config.limits.inflight_messages_max},
+                                                        {"tail", &config.limits.tail_entries_max},
+                                                        {"uncommitted", &config.limits.uncommitted_entries_max},
+                                                        {"snapshots", &config.limits.snapshot_sends_max}};
+    if (name == "single_entries") {
+      config.limits.message_entries_max = value == "on" ? 1 : Limits{}.message_entries_max;
+    } else if (name == "priority") {
+      config.priority = number(value);
+    } else if (switches.contains(name)) {
+      *switches.at(name) = value == "on";
+    } else if (limits.contains(name)) {
+      *limits.at(name) = number(value);
+    } else {
+      ADD_FAILURE() << "no option '" << name << "'";
     }
-    std::map<std::string, bool*> options = {{"pre_vote", &config_.has_pre_vote},
-                                            {"check_quorum", &config_.has_check_quorum},
-                                            {"stickiness", &config_.has_stickiness},
-                                            {"leases", &config_.has_leases}};
-    *options.at(words.at(1)) = is_on;
+  }
+  void option(const Words& words) { choose(config_, words.at(1), words.at(2)); }
+  void set(const Words& words) {
+    const unsigned id = number(words.at(1));
+    Config config = cluster_->config_of(NodeId{id});
+    choose(config, words.at(2), words.at(3));
+    cluster_->configure(id, config);
+    cluster_->crash(id);
+    cluster_->restart(id);
   }
 
   void disk(const Words& words) {
@@ -106,11 +126,7 @@ class Player {
       } else if (words[i] == "vote") {
         disk.hard_state.vote = NodeId{number(words.at(++i))};
       } else if (words[i] != "log") {
-        disk.entries.push_back(Entry{.term = Term{number(words[i])},
-                                     .index = Index{disk.entries.size() + 1},
-                                     .time = {},
-                                     .kind = EntryKind::command,
-                                     .command = Blob::copy(words[i])});
+        disk.entries.push_back(entry_of(words[i], Index{disk.entries.size() + 1}));
       }
     }
     server.writes.clear();
@@ -144,10 +160,13 @@ class Player {
     }
   }
 
+  void pause(const Words& words) { cluster_->advance(number(words.at(1)), std::int64_t{1000} * number(words.at(2))); }
+
   void write(const Words& words) {
     for (auto& [id, server] : cluster_->servers()) {
       const bool is_meant = words.size() == 1 || number(words[1]) == raw(id);
-      for (std::size_t left = is_meant && server.is_up ? server.writes.size() : 0; left > 0; --left) {
+      const std::size_t most = words.size() > 2 ? number(words[2]) : server.writes.size();
+      for (std::size_t left = is_meant && server.is_up ? std::min(most, server.writes.size()) : 0; left > 0; --left) {
         cluster_->finish_write(server);
       }
     }
@@ -158,7 +177,9 @@ class Player {
     std::vector<std::size_t> packets;
     for (std::size_t i = 0; i < cluster_->network().size(); ++i) {
       const Packet& packet = cluster_->network()[i];
-      if (words.size() == 1 || (raw(packet.from) == number(words.at(1)) && raw(packet.to) == number(words.at(2)))) {
+      const bool is_between =
+          words.size() == 1 || (raw(packet.from) == number(words.at(1)) && raw(packet.to) == number(words.at(2)));
+      if (is_between && describe(packet.message).starts_with(joined(words, 3))) {
         packets.push_back(i);
       }
     }
@@ -182,23 +203,58 @@ class Player {
       cluster_->drop(packet - gone++);
     }
   }
+  void hold(const Words& words) {
+    for (const std::size_t packet : meant(words)) {
+      held_.push_back(cluster_->network()[packet]);
+    }
+    drop(words);
+  }
+  void release(const Words& /*words*/) {
+    std::ranges::move(held_, std::back_inserter(cluster_->network()));
+    held_.clear();
+  }
 
   void settle(const Words& /*words*/) { cluster_->settle(); }
   void heal(const Words& /*words*/) { cluster_->heal(); }
   void run(const Words& words) { cluster_->run(std::int64_t{1000} * number(words.at(1))); }
 
   void cut(const Words& words) {
-    const auto bar = std::ranges::find(words, "|");
-    for (auto one = std::next(words.begin()); one != bar; ++one) {
-      for (auto other = std::next(bar); other != words.end(); ++other) {
-        cluster_->cut(number(*one), number(*other));
-        cluster_->cut(number(*other), number(*one));
+    if (const auto arrow = std::ranges::find(words, ">"); arrow != words.end()) {
+      for (auto other = std::next(arrow); other != words.end(); ++other) {
+        cluster_->cut(number(words.at(1)), number(*other));
       }
+      return;
+    }
+    std::vector<std::pair<unsigned, std::size_t>> sides;
+    std::size_t side = 0;
+    for (auto word = std::next(words.begin()); word != words.end(); ++word) {
+      if (*word == "|") {
+        ++side;
+        continue;
+      }
+      for (const auto& [other, its_side] : sides) {
+        if (its_side != side) {
+          cluster_->cut(number(*word), other);
+          cluster_->cut(other, number(*word));
+        }
+      }
+      sides.emplace_back(number(*word), side);
     }
   }
 
   void crash(const Words& words) { cluster_->crash(number(words.at(1))); }
   void restart(const Words& words) { cluster_->restart(number(words.at(1)), words.size() > 2 ? number(words[2]) : 0); }
+
+  void forge(const Words& words) {
+    const unsigned to = number(words.at(2));
+    const Words text(words.begin() + 3, words.end());
+    Result<Message> message = message_of(text, cluster_->core(to));
+    if (!message) {
+      ADD_FAILURE() << message.error().message;
+      return;
+    }
+    report(words.at(2), cluster_->forge(number(words.at(1)), to, std::move(*message)));
+  }
 
   void report(const std::string& what, const Result<void>& result) {
     if (!result) {
@@ -207,9 +263,12 @@ class Player {
   }
 
   void propose(const Words& words) {
-    const Result<Index> index = cluster_->propose(number(words.at(1)), words.at(2));
-    if (!index) {
-      trace_.push_back("refused: " + index.error().message);
+    const unsigned times = words.size() > 3 ? number(words[3]) : 1;
+    for (unsigned i = 0; i < times; ++i) {
+      const Result<Index> index = cluster_->propose(number(words.at(1)), words.at(2));
+      if (!index) {
+        trace_.push_back("refused: " + index.error().message);
+      }
     }
   }
   void read(const Words& words) { cluster_->read(number(words.at(1))); }
@@ -224,6 +283,11 @@ class Player {
     cluster_->core(id).leader_is_gone(NodeId{number(words.at(2))});
     cluster_->advance(id, config_.timing.heartbeat_us / 4);
   }
+  void lost(const Words& words) {
+    const unsigned id = number(words.at(1));
+    cluster_->core(id).unreachable(NodeId{number(words.at(2))});
+    cluster_->collect(cluster_->server(id));
+  }
   void members(const Words& words) {
     const unsigned id = number(words.at(1));
     report("change", cluster_->core(id).change_members(members_of(words, 2)));
@@ -236,10 +300,13 @@ class Player {
     }
   }
 
+  void judges(const Words& /*words*/) { cluster_->tolerate_violations(); }
+
   void logs(const Words& /*words*/) {
     for (const auto& [id, server] : cluster_->servers()) {
       const Log& log = server.core->log();
       std::string line = std::to_string(raw(id)) + ":";
+      line += raw(log.start().index) == 0 ? "" : " (" + describe(log.start()) + ")";
       for (Index index = log.first(); index <= log.last().index; index = next(index)) {
         line += " " + std::to_string(raw(*log.term_at(index)));
         line += log.at(index).kind == EntryKind::configuration ? "c" : "";
@@ -248,11 +315,49 @@ class Player {
     }
   }
 
+  void configurations(const Words& /*words*/) {
+    for (const auto& [id, server] : cluster_->servers()) {
+      if (server.is_up) {
+        const Core& core = *server.core;
+        trace_.push_back(std::to_string(raw(id)) + ": " + describe(core.configuration()) + " of " +
+                         describe(core.configuration_id()));
+      }
+    }
+  }
+  void peers(const Words& words) {
+    for (const Progress& peer : cluster_->core(number(words.at(1))).peers()) {
+      trace_.push_back(describe(peer));
+    }
+  }
+  void lease(const Words& words) {
+    const Core& core = cluster_->core(number(words.at(1)));
+    trace_.push_back(words.at(1) + (core.holds_lease(cluster_->clock_of(number(words.at(1)))) ? " holds" : " has no") +
+                     " lease");
+  }
+  void fate(const Words& words) {
+    std::string line = words.at(1) + (cluster_->is_answered(words.at(1)) ? " is answered" : " is not answered");
+    std::string holders;
+    std::string applied;
+    for (const auto& [id, server] : cluster_->servers()) {
+      const auto& entries = server.disk.entries;
+      const auto is_it = [&words](const Entry& entry) { return entry.command.view() == words.at(1); };
+      const auto found = std::ranges::find_if(entries, is_it);
+      if (found != entries.end()) {
+        holders += " " + std::to_string(raw(id));
+        applied += found->index <= server.state.index ? " " + std::to_string(raw(id)) : "";
+      }
+    }
+    line += holders.empty() ? ", on no disk" : ", on the disks of" + holders;
+    line += applied.empty() ? ", applied nowhere" : ", applied by" + applied;
+    trace_.push_back(line);
+  }
+
   void quiet(const Words& /*words*/) { cluster_->trace_to(nullptr); }
   void loud(const Words& /*words*/) { cluster_->trace_to(&trace_); }
 
   Config config_;
   std::unique_ptr<Cluster> cluster_;
+  std::vector<Packet> held_;
   std::vector<std::string> trace_;
 };
 
