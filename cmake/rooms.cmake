@@ -56,8 +56,13 @@ function(quorate_room name)
       get_filename_component(stem ${fuzzer} NAME_WE)
       add_executable(${name}_${stem} ${fuzzer})
       target_link_libraries(${name}_${stem} PRIVATE quorate_${name} -fsanitize=fuzzer)
-      add_test(NAME ${name}_${stem} COMMAND ${name}_${stem} -max_total_time=10 -rss_limit_mb=2048 -timeout=10)
-      set_tests_properties(${name}_${stem} PROPERTIES LABELS fuzz TIMEOUT 120)
+      # The first directory takes what is found, the second has the seeds.
+      set(corpus ${CMAKE_BINARY_DIR}/corpus/${name}_${stem})
+      file(MAKE_DIRECTORY ${corpus})
+      add_test(NAME ${name}_${stem}
+        COMMAND ${name}_${stem} ${corpus} ${CMAKE_BINARY_DIR}/seeds/${name}_${stem}
+                -max_total_time=10 -rss_limit_mb=2048 -timeout=10)
+      set_tests_properties(${name}_${stem} PROPERTIES LABELS fuzz TIMEOUT 120 FIXTURES_REQUIRED fuzz_seeds)
     endforeach()
   endif()
   if(ROOM_BINARY AND EXISTS ${folder}/main.cpp)

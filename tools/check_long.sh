@@ -35,11 +35,12 @@ long_differential() { /usr/bin/python3 test/differential.py --quorate "$quorate"
 long_fuzz() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
   ninja -C build/asan-ubsan || return 1
+  tools/fuzz_seeds.py build/seeds || return 1
   local target status=0
   for target in build/asan-ubsan/*_fuzz; do
     mkdir -p "build/corpus/$(basename "$target")"
     echo "== $target"
-    "$target" "build/corpus/$(basename "$target")" -max_total_time=1200 -rss_limit_mb=4096 -timeout=10 -print_final_stats=1 ||
+    "$target" "build/corpus/$(basename "$target")" "build/seeds/$(basename "$target")" -max_total_time=1200 -rss_limit_mb=4096 -timeout=10 -print_final_stats=1 ||
       status=1
   done
   return $status

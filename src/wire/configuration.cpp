@@ -28,29 +28,6 @@ bool is_leaving_vote(raft::MemberRole role) {
   return role == raft::MemberRole::voter_to_learner || role == raft::MemberRole::leaving;
 }
 
-// Empty, or which rule of raft::Configuration does not hold.
-std::string_view broken_rule(const raft::Configuration& configuration) {
-  const auto& members = configuration.members;
-  const auto& outgoing = configuration.outgoing;
-  const auto is_outgoing = [&](NodeId id) { return std::ranges::binary_search(outgoing, id); };
-  if (members.empty() || raw(members.front().id) == 0) {
-    return "no members, or one without an id";
-  }
-  if (std::ranges::adjacent_find(members, std::ranges::greater_equal{}, &raft::Member::id) != members.end() ||
-      std::ranges::adjacent_find(outgoing, std::ranges::greater_equal{}) != outgoing.end() ||
-      std::ranges::adjacent_find(configuration.removed, std::ranges::greater_equal{}) != configuration.removed.end()) {
-    return "ids that are not ascending";
-  }
-  const bool all_known = std::ranges::all_of(
-      outgoing, [&](NodeId id) { return std::ranges::binary_search(members, id, {}, &raft::Member::id); });
-  if (!all_known) {
-    return "an outgoing voter that is no member";
-  }
-  const bool all_outgoing = std::ranges::all_of(
-      members, [&](const raft::Member& member) { return !is_leaving_vote(member.role) || is_outgoing(member.id); });
-  return all_outgoing ? std::string_view{} : "a member that leaves a vote which it does not have";
-}
-
 void pack_member(Packer& packer, const raft::Member& member) {
   packer.write_varint(raw(member.id));
   packer.write_fixed64(member.incarnation_high);
@@ -121,6 +98,28 @@ raft::Configuration read_configuration(Unpacker& unpacker) {
 }
 
 }  // namespace
+
+std::string_view broken_rule(const raft::Configuration& configuration) {
+  const auto& members = configuration.members;
+  const auto& outgoing = configuration.outgoing;
+  const auto is_outgoing = [&](NodeId id) { return std::ranges::binary_search(outgoing, id); };
+  if (members.empty() || raw(members.front().id) == 0) {
+    return "no members, or one without an id";
+  }
+  if (std::ranges::adjacent_find(members, std::ranges::greater_equal{}, &raft::Member::id) != members.end() ||
+      std::ranges::adjacent_find(outgoing, std::ranges::greater_equal{}) != outgoing.end() ||
+      std::ranges::adjacent_find(configuration.removed, std::ranges::greater_equal{}) != configuration.removed.end()) {
+    return "ids that are not ascending";
+  }
+  const bool all_known = std::ranges::all_of(
+      outgoing, [&](NodeId id) { return std::ranges::binary_search(members, id, {}, &raft::Member::id); });
+  if (!all_known) {
+    return "an outgoing voter that is no member";
+  }
+  const bool all_outgoing = std::ranges::all_of(
+      members, [&](const raft::Member& member) { return !is_leaving_vote(member.role) || is_outgoing(member.id); });
+  return all_outgoing ? std::string_view{} : "a member that leaves a vote which it does not have";
+}
 
 void encode_configuration(std::string& out, const raft::Configuration& configuration) {
   ensure(broken_rule(configuration).empty(), "a configuration keeps its rules");

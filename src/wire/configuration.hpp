@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -18,6 +19,10 @@ inline constexpr std::size_t configuration_members_max = 255;
 inline constexpr std::size_t member_address_bytes_max = 1024;
 inline constexpr std::size_t removed_members_max = 4096;
 inline constexpr std::size_t configuration_bytes_max = 512U << 10;
+
+// What raft::Configuration's rules forbid and this one has; empty: it keeps them. Whatever decodes keeps them, in each
+// of the forms that a configuration had.
+[[nodiscard]] std::string_view broken_rule(const raft::Configuration& configuration);
 
 // Appends the blob. The configuration keeps the rules of raft::Configuration and the limits above.
 void encode_configuration(std::string& out, const raft::Configuration& configuration);

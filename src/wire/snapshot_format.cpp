@@ -77,6 +77,10 @@ void read_first_members(Unpacker& unpacker, raft::Configuration& configuration) 
 Result<void> read_configuration(Unpacker& unpacker, SnapshotHeader& header) {
   if (header.version == first_header_version) {
     read_first_members(unpacker, header.configuration);
+    // What is read is written again with the next snapshot, whose encoder takes no other configurations.
+    if (unpacker.ok() && !broken_rule(header.configuration).empty()) {
+      return corrupt("the configuration breaks a rule");
+    }
     return {};
   }
   header.configuration_entry.term = Term{unpacker.read_varint()};

@@ -125,6 +125,25 @@ TEST(snapshot_header, version_1_is_read) {
       << "it has no extensions";
 }
 
+// The next snapshot writes what this one held, and an encoder that refuses it would end the server then.
+TEST(snapshot_header, version_1_without_a_member_is_damaged) {
+  const std::string bytes =
+      with_sum(testing::unhex("51554f52534e5000"
+                              "01000000"
+                              "00000000"
+                              "0000000000000000"
+                              "0100000000000000"
+                              "0200000000000000"
+                              "03"
+                              "9003"
+                              "09"
+                              "01"
+                              "00"
+                              "00"
+                              "00"));
+  EXPECT_EQ(decode_snapshot_header(bytes).error().code, ErrorCode::corrupt);
+}
+
 TEST(snapshot_header, comes_back) {
   const std::string bytes = encoded(example_header());
   const auto back = decode_snapshot_header(bytes + "a block");
