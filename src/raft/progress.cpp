@@ -79,12 +79,12 @@ void Progress::rewind(Index agreed) {
 }
 
 bool Progress::nudge(Index last) {
+  if (flow_ == Flow::probe) {
+    probe_is_out_ = false;  // R-309, K-23: also where it has everything, or it would never leave the probe.
+    return true;
+  }
   if (flow_ == Flow::snapshot || match_ >= last) {
     return false;
-  }
-  if (flow_ == Flow::probe) {
-    probe_is_out_ = false;
-    return true;
   }
   // One quiet heartbeat is no proof: what is under way may just be slow. After it an append at the pipeline's end
   // tells: the follower accepts it, or refuses it and names where the hole begins.

@@ -48,8 +48,8 @@ class Progress {
   bool refused(std::uint64_t sequence, Index agreed);
   // The log on disk shows that they may agree at `agreed`, not above.
   void rewind(Index agreed);
-  // A heartbeat came back while entries are missing there: what is under way may be lost.
-  // Returns whether an append has to go, empty or not.
+  // A heartbeat came back: a probe is sent again where it was, and where entries are missing, what is under way may be
+  // lost. Returns whether an append has to go, empty or not.
   bool nudge(Index last);
   void become_probe();
   // Nothing goes before its next heartbeat's answer.

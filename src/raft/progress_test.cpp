@@ -96,6 +96,20 @@ TEST(Progress, a_window_that_was_lost_whole_is_found_out_by_the_second_quiet_hea
   EXPECT_FALSE(progress.nudge(Index{9}));  // It has everything.
 }
 
+TEST(Progress, a_probe_without_an_answer_is_repeated_where_it_was) {  // R-309, K-23, K-57
+  Progress progress(NodeId{2}, Index{9}, MonoTime{});
+  std::ignore = progress.sent(Index{9}, 10);
+  EXPECT_FALSE(progress.is_open(Limits{}));
+  EXPECT_TRUE(progress.nudge(Index{9}));
+  EXPECT_TRUE(progress.is_open(Limits{}));
+  EXPECT_EQ(progress.next_index(), Index{9});
+  // Also the one that has everything: only an answer leads it out of the probe.
+  Progress complete = replicating(Index{5}, Index{6});
+  complete.become_probe();
+  complete.pause();
+  EXPECT_TRUE(complete.nudge(Index{5}));
+}
+
 TEST(Progress, a_snapshot_stops_the_appends_until_it_ends) {
   Progress progress = replicating(Index{5}, Index{6});
   progress.become_snapshot();

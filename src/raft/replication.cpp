@@ -146,7 +146,10 @@ void Core::align_peers(Leader& leader) {
   const Configuration& configuration = configurations_.effective();
   for (Progress& peer : leader.peers) {
     if (find_member(configuration, peer.id()) != nullptr) {
-      peer.departs.reset();
+      if (peer.departs) {
+        // whoever was removed comes back with another disk only; what the one before has acknowledged is gone.
+        peer = Progress(peer.id(), next(log_.last().index), now_);
+      }
     } else if (!peer.departs) {
       peer.departs = after_us(now_, departed_timeouts * config_.timing.election_us);
     }
@@ -214,12 +217,14 @@ Result<void> Core::on(NodeId from, const HeartbeatReply& reply) {
   peer->heard = now_;
   peer->confirmed_round = std::max(peer->confirmed_round, reply.round);
   if (peer->nudge(log_.last().index)) {
-    if (peer->flow() == Flow::replicate && log_.term_at(previous(peer->next_index()))) {
+    const bool is_in_memory = log_.term_at(previous(peer->next_index())).has_value();
+    if (peer->flow() == Flow::replicate && !is_in_memory) {
+      peer->become_probe();  // The pipeline's end has left the memory: what is missing is read again.
+    } else if (peer->flow() == Flow::replicate || peer->next_index() > log_.last().index) {
       send_append(*peer, true);
-    } else {
-      peer->become_probe();  // Also where the pipeline's end has left the memory: what is missing is read again.
     }
-    must_replicate_ = true;
+    must_replicate_ =
+        true;  // A probe that was lost, or is slow, is repeated and not taken back to the beginning (K-57).
   }
   confirm_rounds(leader);
   return {};
