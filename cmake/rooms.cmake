@@ -5,7 +5,7 @@
 #   x_fuzz.cpp   a libFuzzer binary name_x_fuzz of its own where fuzzing is on,
 #   x_bench.cpp  collected into the Google Benchmark binary name_bench,
 #   main.cpp     the binary's, where BINARY names one,
-#   testing/     what the tests share: part of name_test.
+#   testing/     what tests and benchmarks share: part of name_test and name_bench.
 # PURE rooms build without exceptions; their tests do not (GoogleTest needs none, but may use them).
 
 function(quorate_room name)
@@ -48,8 +48,8 @@ function(quorate_room name)
     set_tests_properties(${name}_test PROPERTIES LABELS unit TIMEOUT 600)
   endif()
   if(benches)
-    add_executable(${name}_bench ${benches})
-    target_link_libraries(${name}_bench PRIVATE quorate_${name} benchmark::benchmark_main)
+    add_executable(${name}_bench ${benches} ${test_helpers})
+    target_link_libraries(${name}_bench PRIVATE quorate_${name} benchmark::benchmark_main GTest::gtest)
   endif()
   if(QUORATE_FUZZ)
     foreach(fuzzer ${fuzzers})
