@@ -62,7 +62,8 @@ void Core::tick_candidate(Candidate& candidate) {
 bool Core::may_campaign() const {
   const bool is_needed = is_voter(configurations_.effective(), config_.self) ||
                          is_voter(configurations_.at(commit_).configuration, config_.self);
-  return is_needed && config_.may_vote && config_.priority > 0 && !incoming_;
+  const bool is_installing = incoming_ && incoming_->is_installing;  // Its log is about to be replaced.
+  return is_needed && config_.may_vote && config_.priority > 0 && !is_installing;
 }
 
 void Core::campaign(bool is_pre, bool is_transfer) {
@@ -70,6 +71,7 @@ void Core::campaign(bool is_pre, bool is_transfer) {
   const bool is_alone = electorate_.is_alone(config_.self);
   role_changed_ = role_changed_ || role() != Role::candidate;
   leave_role();
+  incoming_.reset();  // A snapshot whose leader is silent: whoever leads next begins anew.
   Candidate candidate{.is_pre = is_pre && !is_alone,
                       .is_transfer = is_transfer,
                       .campaign = next_number(),

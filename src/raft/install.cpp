@@ -138,6 +138,8 @@ Result<void> Core::on(NodeId from, SnapshotChunk& chunk) {
   }
   follow(from, chunk.term);
   if (chunk.id.point.index <= commit_) {
+    const std::optional<Term> own = log_.term_at(chunk.id.point.index);
+    ensure(!own || *own == chunk.id.point.term, "what is committed here is committed everywhere (R-607, K-81)");
     auto& follower = std::get<Follower>(role_);  // nothing new; the leader learns how far this server is.
     follower.verified = std::max(follower.verified, commit_);
     acknowledge(follower);

@@ -164,7 +164,7 @@ void Cluster::settle() {
   for (std::size_t step = 0; step < 100'000; ++step) {
     bool has_moved = false;
     for (auto& [id, server] : servers_) {
-      while (server.is_up && !server.writes.empty()) {
+      while (server.is_up && !server.is_stalled && !server.writes.empty()) {
         finish_write(server);
         has_moved = true;
       }

@@ -56,6 +56,7 @@ struct Server {
   NodeId id{};
   std::int64_t behind_us = 0;  // Its clock, against the cluster's.
   bool is_up = true;
+  bool is_stalled = false;  // Its disk hangs: settle() finishes no write of it.
   std::optional<Core> core;
   Disk disk;
   std::deque<Write> writes;  // Handed over and not durable yet.

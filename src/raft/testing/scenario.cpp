@@ -50,25 +50,19 @@ class Player {
  private:
   void obey(const Words& words) {
     static const std::map<std::string, void (Player::*)(const Words&)> commands = {
-        {"servers", &Player::servers},   {"option", &Player::option},
-        {"disk", &Player::disk},         {"set", &Player::set},
-        {"add", &Player::add},           {"campaign", &Player::campaign},
-        {"tick", &Player::tick},         {"pause", &Player::pause},
-        {"write", &Player::write},       {"deliver", &Player::deliver},
-        {"repeat", &Player::repeat},     {"drop", &Player::drop},
-        {"hold", &Player::hold},         {"release", &Player::release},
-        {"settle", &Player::settle},     {"run", &Player::run},
-        {"cut", &Player::cut},           {"heal", &Player::heal},
-        {"crash", &Player::crash},       {"restart", &Player::restart},
-        {"forge", &Player::forge},       {"propose", &Player::propose},
-        {"read", &Player::read},         {"compact", &Player::compact},
-        {"transfer", &Player::transfer}, {"gone", &Player::gone},
-        {"lost", &Player::lost},         {"members", &Player::members},
-        {"judges", &Player::judges},     {"state", &Player::state},
-        {"logs", &Player::logs},         {"configurations", &Player::configurations},
-        {"peers", &Player::peers},       {"lease", &Player::lease},
-        {"fate", &Player::fate},         {"quiet", &Player::quiet},
-        {"loud", &Player::loud},
+        {"servers", &Player::servers}, {"option", &Player::option},     {"disk", &Player::disk},
+        {"set", &Player::set},         {"add", &Player::add},           {"campaign", &Player::campaign},
+        {"tick", &Player::tick},       {"pause", &Player::pause},       {"write", &Player::write},
+        {"deliver", &Player::deliver}, {"repeat", &Player::repeat},     {"drop", &Player::drop},
+        {"hold", &Player::hold},       {"release", &Player::release},   {"settle", &Player::settle},
+        {"run", &Player::run},         {"cut", &Player::cut},           {"heal", &Player::heal},
+        {"crash", &Player::crash},     {"stall", &Player::stall},       {"restart", &Player::restart},
+        {"forge", &Player::forge},     {"propose", &Player::propose},   {"read", &Player::read},
+        {"compact", &Player::compact}, {"transfer", &Player::transfer}, {"gone", &Player::gone},
+        {"lost", &Player::lost},       {"members", &Player::members},   {"judges", &Player::judges},
+        {"state", &Player::state},     {"logs", &Player::logs},         {"configurations", &Player::configurations},
+        {"peers", &Player::peers},     {"lease", &Player::lease},       {"fate", &Player::fate},
+        {"quiet", &Player::quiet},     {"loud", &Player::loud},
     };
     const auto command = commands.find(words.front());
     if (command == commands.end()) {
@@ -242,6 +236,7 @@ class Player {
     }
   }
 
+  void stall(const Words& words) { cluster_->server(number(words.at(1))).is_stalled = words.size() == 2; }
   void crash(const Words& words) { cluster_->crash(number(words.at(1))); }
   void restart(const Words& words) { cluster_->restart(number(words.at(1)), words.size() > 2 ? number(words[2]) : 0); }
 
@@ -331,8 +326,8 @@ class Player {
   }
   void lease(const Words& words) {
     const Core& core = cluster_->core(number(words.at(1)));
-    trace_.push_back(words.at(1) + (core.holds_lease(cluster_->clock_of(number(words.at(1)))) ? " holds" : " has no") +
-                     " lease");
+    trace_.push_back(words.at(1) +
+                     (core.holds_lease(cluster_->clock_of(number(words.at(1)))) ? " holds a" : " has no") + " lease");
   }
   void fate(const Words& words) {
     std::string line = words.at(1) + (cluster_->is_answered(words.at(1)) ? " is answered" : " is not answered");

@@ -34,6 +34,7 @@
 //   cut 1 > 2 3                     what 1 says to 2 and 3 is lost, the other direction passes
 //   heal                            everything passes again
 //   crash 1 | restart 1 [kept]      with the first `kept` of the writes that were under way
+//   stall 1 | stall 1 over          its disk hangs: nothing but the command `write` makes anything durable there
 //   forge 2 1 vote? t3 last 2.7     a message that 2 never sent arrives at 1, in the trace's notation (notation.hpp)
 //   propose 1 text [times] | read 1 | compact 1 | transfer 1 2 | gone 2 1 (2 learns that 1's process is gone)
 //   lost 1 2                        1 learns that messages to 2 were lost
