@@ -1,12 +1,11 @@
 #include "sim/linearizability.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <span>
 #include <utility>
 
 #include "base/ensure.hpp"
+#include "sim/history_core.hpp"
 #include "sim/register_search.hpp"
 
 namespace quorate::sim {
@@ -43,10 +42,10 @@ class Diagnosis {
 
   Misfit find() {
     find_prefix();
-    find_core();
-    std::ranges::sort(positions_);
-    misfit_.core = positions_;
-    return misfit_;
+    misfit_.core = find_core(operations_, std::move(positions_),
+                             [this](std::span<const Position> positions) { return is_broken(positions); });
+    std::ranges::sort(misfit_.core);
+    return std::move(misfit_);
   }
 
  private:
@@ -97,86 +96,6 @@ class Diagnosis {
     misfit_.operation = answers[high];
     positions_ = cut_after(answers, high, cut);
     operations_ = std::move(cut);
-  }
-
-  // Leaves out what is not needed for the contradiction. Reads can always go. So can all that write or read one value,
-  // if no compare-and-set ties it to another: in any order of all the rest would still stand.
-  void find_core() {
-    std::vector<Position> without_refusals;
-    std::ranges::copy_if(positions_, std::back_inserter(without_refusals), [this](Position position) {
-      const Operation& operation = operations_[position];
-      return operation.kind != Kind::compare_and_set || operation.outcome != Outcome::done || operation.result == 1;
-    });
-    if (is_broken(without_refusals)) {
-      positions_ = std::move(without_refusals);
-      leave_out(clusters());
-    } else {
-      leave_out(single_refusals());
-    }
-    leave_out(single_reads());
-  }
-
-  using Group = std::vector<Position>;
-
-  [[nodiscard]] std::vector<Group> clusters() const {
-    std::map<std::int64_t, Group> by_value;
-    std::set<std::int64_t> tied;
-    for (const Position position : positions_) {
-      const Operation& operation = operations_[position];
-      by_value[operation.kind == Kind::read ? operation.result : operation.value].push_back(position);
-      if (operation.kind == Kind::compare_and_set) {
-        tied.insert({operation.expected, operation.value});
-      }
-    }
-    std::vector<Group> groups;
-    for (auto& [value, group] : by_value) {
-      if (!tied.contains(value)) {
-        groups.push_back(std::move(group));
-      }
-    }
-    return groups;
-  }
-
-  [[nodiscard]] std::vector<Group> single_reads() const {
-    return singles([](const Operation& operation) { return operation.kind == Kind::read; });
-  }
-  [[nodiscard]] std::vector<Group> single_refusals() const {
-    return singles([](const Operation& operation) {
-      return operation.kind == Kind::compare_and_set && operation.outcome == Outcome::done && operation.result == 0;
-    });
-  }
-  template <class Choice>
-  [[nodiscard]] std::vector<Group> singles(const Choice& is_chosen) const {
-    std::vector<Group> groups;
-    for (const Position position : positions_) {
-      if (is_chosen(operations_[position])) {
-        groups.push_back({position});
-      }
-    }
-    return groups;
-  }
-
-  // Leaves out as many groups as possible: halves first, then smaller and smaller runs of them.
-  void leave_out(std::vector<Group> groups) {
-    for (std::size_t run = groups.size(); run > 0; run /= 2) {
-      for (std::size_t start = 0; start < groups.size();) {
-        const std::size_t end = std::min(start + run, groups.size());
-        std::set<Position> gone;
-        for (std::size_t group = start; group < end; ++group) {
-          gone.insert(groups[group].begin(), groups[group].end());
-        }
-        std::vector<Position> rest;
-        std::ranges::copy_if(positions_, std::back_inserter(rest),
-                             [&gone](Position position) { return !gone.contains(position); });
-        if (!is_broken(rest)) {
-          start = end;
-          continue;
-        }
-        positions_ = std::move(rest);
-        groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(start),
-                     groups.begin() + static_cast<std::ptrdiff_t>(end));
-      }
-    }
   }
 
   std::vector<Operation> operations_;  // Of the whole history; after find_prefix() as they were known then.

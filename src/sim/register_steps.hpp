@@ -62,8 +62,10 @@ class Demand {
   // Placing `step` in a register with `state` takes away a value that is still needed and that nothing brings again.
   [[nodiscard]] bool would_strand(const Step& step, ValueId state) const;
   // Whether it can make any difference to the others that `step` is placed.
-  [[nodiscard]] bool is_wanted(const Step& step) const {
-    return counts(step.sets).needs > 0 || refusals_[step.place] > 0;
+  [[nodiscard]] bool is_wanted(const Step& step) const { return is_asked_for(step.place, step.sets); }
+  // Whether anyone will ask if the register has this value.
+  [[nodiscard]] bool is_asked_for(std::uint32_t place, ValueId value) const {
+    return counts(value).needs > 0 || refusals_[place] > 0;
   }
   // Nobody will see what `step` sets, and nobody misses what was there: placing it at once is never wrong.
   [[nodiscard]] bool is_free(const Step& step, ValueId state) const {

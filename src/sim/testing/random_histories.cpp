@@ -1,5 +1,6 @@
 #include "sim/testing/random_histories.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,11 @@ using Outcome = Operation::Outcome;
 class AtomicWorld {
  public:
   AtomicWorld(Prng& prng, const GoodHistoryOptions& options)
-      : prng_(prng), options_(options), state_(options.keys, initial_value), clients_(options.clients) {
+      : prng_(prng),
+        options_(options),
+        state_(options.keys, initial_value),
+        versions_(options.keys),
+        clients_(options.clients) {
     for (std::size_t key = 0; key < options.keys; ++key) {
       keys_.push_back(history_.key("k" + std::to_string(key)));
     }
@@ -44,6 +49,11 @@ class AtomicWorld {
     std::size_t key = 0;
     std::int64_t result = 0;
     bool fails = false;
+    std::size_t seen = 0;  // So many changes.
+  };
+  struct Version {
+    std::size_t change = 0;  // Its number.
+    std::int64_t value = initial_value;
   };
 
   void turn() { turn(clients_[prng_.below(clients_.size())]); }
@@ -87,6 +97,7 @@ class AtomicWorld {
     if (prng_.chance(options_.unknowns, 100)) {
       client.id = ClientId{++last_client_};
       client.stage = Stage::idle;
+      client.seen = 0;
       if (prng_.chance(1, 2)) {
         return;
       }
@@ -95,13 +106,30 @@ class AtomicWorld {
     std::int64_t& state = state_[client.key];
     const bool has_expected = operation.kind == Kind::compare_and_set && state == operation.expected;
     if (operation.kind == Kind::read) {
-      client.result = state;
+      client.result = read(client);
     } else {
       client.result = has_expected ? 1 : 0;
     }
     if (operation.kind == Kind::write || has_expected) {
       state = operation.value;
+      versions_[client.key].push_back({.change = ++changes_, .value = state});
     }
+    if (operation.kind != Kind::read) {
+      client.seen = changes_;
+    }
+  }
+
+  std::int64_t read(Client& client) {
+    if (prng_.chance(options_.stale_reads, 100)) {
+      const std::size_t oldest = std::max(client.seen, changes_ - std::min<std::size_t>(changes_, 20));
+      client.seen = oldest + prng_.below(changes_ - oldest + 1);
+    } else {
+      client.seen = changes_;
+    }
+    const auto is_seen = [&client](const Version& version) { return version.change <= client.seen; };
+    const std::vector<Version>& versions = versions_[client.key];
+    const auto newest = std::find_if(versions.rbegin(), versions.rend(), is_seen);
+    return newest == versions.rend() ? initial_value : newest->value;
   }
 
   void answer(Client& client) {
@@ -118,6 +146,8 @@ class AtomicWorld {
   History history_;
   std::vector<KeyId> keys_;
   std::vector<std::int64_t> state_;
+  std::vector<std::vector<Version>> versions_;  // Of each key, oldest first.
+  std::size_t changes_ = 0;
   std::vector<Client> clients_;
   std::uint64_t last_client_ = 0;
   std::int64_t last_value_ = 0;

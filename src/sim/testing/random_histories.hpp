@@ -19,6 +19,9 @@ struct GoodHistoryOptions {
   std::uint64_t swaps = 0;     // Compare-and-set.
   std::uint64_t unknowns = 0;  // Lost answers; whether they took effect is chance. The client goes on under a new id.
   std::uint64_t failures = 0;  // Without effect.
+  // Reads of a replica that is behind, by up to 20 changes, but never behind what the client saw before: the history is
+  // sequentially consistent, and as a rule not linearizable.
+  std::uint64_t stale_reads = 0;
 };
 
 // Linearizable by construction: every operation acts on a register at a random moment between its call and its answer.
