@@ -174,6 +174,17 @@ Operation any_operation(Prng& prng, const AnyHistoryOptions& options, std::int64
   return operation;
 }
 
+// The position of each write to the key is its value.
+std::int64_t any_written(Prng& prng, const std::vector<Operation>& operations, KeyId key) {
+  std::vector<std::int64_t> written = {initial_value};
+  for (const Operation& operation : operations) {
+    if (operation.kind == Kind::write && operation.key == key) {
+      written.push_back(operation.value);
+    }
+  }
+  return written[prng.below(written.size())];
+}
+
 }  // namespace
 
 History make_good_history(Prng& prng, const GoodHistoryOptions& options) {
@@ -182,6 +193,7 @@ History make_good_history(Prng& prng, const GoodHistoryOptions& options) {
 
 History make_any_history(Prng& prng, const AnyHistoryOptions& options) {
   History history;
+  std::vector<Operation> operations;
   std::vector<std::int64_t> free_at(options.clients, 0);
   for (std::size_t i = 0; i < options.operations; ++i) {
     Operation operation = any_operation(prng, options, static_cast<std::int64_t>(i) + 1);
@@ -192,6 +204,12 @@ History make_any_history(Prng& prng, const AnyHistoryOptions& options) {
     const std::int64_t returned = operation.invoked + prng.between(0, 6);
     free_at[client] = operation.outcome == Outcome::unknown ? operation.invoked : returned;
     operation.returned = operation.outcome == Outcome::unknown ? never : returned;
+    operations.push_back(operation);
+  }
+  for (Operation& operation : operations) {
+    if (options.has_unique_writes && operation.kind == Kind::read && !prng.chance(1, 50)) {
+      operation.result = any_written(prng, operations, operation.key);
+    }
     if (operation.outcome != Outcome::done) {
       operation.result = 0;
     }

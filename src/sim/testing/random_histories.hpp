@@ -35,7 +35,7 @@ struct AnyHistoryOptions {
   std::size_t keys = 1;
   std::int64_t values = 2;
   bool has_swaps = true;
-  bool has_unique_writes = false;
+  bool has_unique_writes = false;  // And most reads see one of them.
 };
 History make_any_history(Prng& prng, const AnyHistoryOptions& options);
 
