@@ -45,7 +45,7 @@ void LogReader::judge(const SegmentFile& file, std::uint64_t offset, ByteView se
     damage.explanation = "a record does not check although a later one proves that it was safely on disk";
   } else if (hint > last_) {
     damage.explanation = fmt::format("a record does not check although entries up to {} were committed", raw(hint));
-  } else if (snapshot_.index > last_) {
+  } else if (snapshot_.index > last_ && !is_installing_) {
     damage.explanation =
         fmt::format("a record does not check although a snapshot holds entries up to {}", raw(snapshot_.index));
   } else {
@@ -75,30 +75,44 @@ void LogReader::continue_here(std::size_t newest) {
     position.first_index = next(oldest.last_before);
     position.keep_bytes = oldest.offset;
     for (Unproven& record : unproven_) {
+      if (raw(record.first) != 0 && (raw(position.tail_first) == 0 || record.first < position.tail_first)) {
+        position.tail_first = record.first;
+      }
       if (!record.payload.empty()) {
         position.tail.push_back(std::move(record.payload));
       }
     }
   }
+  position.map = map_;
   position.replace_newest = position.keep_bytes <= wire::log_block_bytes;
   position.last_index = last_;
   for (std::size_t i = 0; i <= newest; ++i) {
+    if (files_[i].header && begins_anew(*files_[i].header)) {
+      position.voided.insert(position.voided.end(), position.segments.begin(), position.segments.end());
+      position.segments.clear();
+    }
     if (files_[i].header && !(position.replace_newest && i == newest)) {
       position.segments.push_back(Segment{files_[i].sequence, files_[i].header->first_index, files_[i].bytes});
     }
   }
 }
 
-// Nothing of the log can be used: it begins anew behind the snapshot. Only repair acts on it.
+// Nothing of the log can be used: it begins anew behind the snapshot. Where that is not because a snapshot is being
+// installed, only repair acts on it.
 void LogReader::continue_after_snapshot() {
   contents_.recovered.entries.clear();
+  levels_.clear();
   contents_.cut_off.clear();
   cut_off_from(0);
   Wal::Position position;
   position.sequence = directory_.newest_segment();
   for (const SegmentFile& file : files_) {
     position.sequence = std::max(position.sequence, file.sequence);
+    if (is_installing_ && file.header) {
+      position.voided.push_back(Segment{file.sequence, file.header->first_index, file.bytes});
+    }
   }
+  position.map.begin_anew(snapshot_.index, snapshot_.term);
   position.first_index = next(snapshot_.index);
   position.last_index = snapshot_.index;
   contents_.position = std::move(position);
@@ -138,7 +152,7 @@ void LogReader::judge_end(std::size_t end) {
         .offset = offset_,
         .index = next(last_),
         .explanation = fmt::format("entries up to {} were committed, the log ends at {}", raw(hint_), raw(last_))});
-  } else if (snapshot_.index > last_) {
+  } else if (snapshot_.index > last_ && !is_installing_) {
     report(Damage{.kind = Damage::Kind::gap,
                   .stops_start = true,
                   .file = newest.path,
@@ -160,6 +174,16 @@ void LogReader::judge_stranger() {
                 .explanation = fmt::format("the log holds entry {} of term {}, and the snapshot ends with that of term "
                                            "{}: one of them was copied here",
                                            raw(snapshot_.index), raw(stranger_->term), raw(snapshot_.term))});
+}
+
+// A record that checks and says what cannot be.
+void LogReader::judge_early() {
+  report(Damage{.kind = Damage::Kind::corrupt_record,
+                .stops_start = true,
+                .file = early_->file,
+                .offset = early_->offset,
+                .index = next(snapshot_.index),
+                .explanation = fmt::format("a record checks but makes no sense: {}", early_->explanation)});
 }
 
 // No segment leads to the first entry that is needed.

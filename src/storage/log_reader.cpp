@@ -127,16 +127,16 @@ void LogReader::cut_off_from(std::size_t first) {
   }
 }
 
-// The time of the entry before `index`, as far as it was kept: no later entry has an older one.
-WallTime LogReader::time_before(Index index) const {
+LogReader::Before LogReader::before(Index index) const {
   if (index == next(last_)) {
-    return last_time_;
+    return {.term = last_term_, .time = last_time_};
   }
   const auto& entries = contents_.recovered.entries;
   if (entries.empty() || index <= entries.front().index || raw(index) - raw(entries.front().index) > entries.size()) {
-    return WallTime{};
+    return {};
   }
-  return entries[raw(index) - raw(entries.front().index) - 1].time;
+  const raft::Entry& entry = entries[raw(index) - raw(entries.front().index) - 1];
+  return {.term = entry.term, .time = entry.time};
 }
 
 // What a batch that checks cannot be; empty: nothing is wrong with it.
@@ -147,16 +147,14 @@ std::string LogReader::fault_of_batch(const raft::Entry& first) const {
   if (first.index <= hint_) {
     return fmt::format("it replaces entry {}, which was committed", raw(first.index));
   }
-  if (first.term < last_term_) {
-    return fmt::format("its term {} is older than the term {} before it", raw(first.term), raw(last_term_));
+  // Those of a tail that it replaces may be newer (dissertation figure 3.7).
+  const Before preceding = before(first.index);
+  if (first.term < preceding.term) {
+    return fmt::format("its term {} is older than the term {} before it", raw(first.term), raw(preceding.term));
   }
-  if (first.index > snapshot_.index && first.term < snapshot_.term) {
-    return fmt::format("its term {} is older than the snapshot's {}", raw(first.term), raw(snapshot_.term));
-  }
-  const WallTime before =
-      std::max(time_before(first.index), first.index > snapshot_.index ? snapshot_time_ : WallTime{});
-  if (first.time < before) {
-    return fmt::format("its time {} is before the time {} of what precedes it", raw(first.time), raw(before));
+  if (first.time < preceding.time) {
+    return fmt::format("its time {} is before the time {} of what precedes it", raw(first.time),
+                       raw(preceding.time));
   }
   return {};
 }
@@ -168,7 +166,9 @@ Result<void> LogReader::note(const raft::Entry& entry) {
     return failure(facts.error().code, fmt::format("entry {}: {}", raw(entry.index), facts.error().message));
   }
   const Identity& identity = directory_.identity();
-  contents_.feature_level = std::max(contents_.feature_level, facts->feature_level);
+  if (facts->feature_level != 0) {
+    levels_.push_back(Level{.index = entry.index, .level = facts->feature_level});
+  }
   if (facts->stream && facts->stream->server == identity.node &&
       facts->stream->incarnation == identity.incarnation_high) {
     contents_.starts = std::max(contents_.starts, facts->stream->start);
@@ -181,6 +181,9 @@ Result<std::string> LogReader::take_entries(std::vector<raft::Entry>& batch) {
   const raft::Entry& first = batch.front();
   if (std::string fault = fault_of_batch(first); !fault.empty()) {
     return fault;
+  }
+  while (!levels_.empty() && levels_.back().index >= first.index) {
+    levels_.pop_back();
   }
   for (const raft::Entry& entry : batch) {
     if (entry.index <= snapshot_.index) {
@@ -200,6 +203,7 @@ Result<std::string> LogReader::take_entries(std::vector<raft::Entry>& batch) {
   last_ = batch.back().index;
   last_term_ = first.term;
   last_time_ = first.time;
+  highest_term_ = std::max(highest_term_, first.term);
   contents_.last_seen = std::max(contents_.last_seen, last_);
   for (raft::Entry& entry : batch) {
     if (entry.index > snapshot_.index) {
@@ -209,15 +213,42 @@ Result<std::string> LogReader::take_entries(std::vector<raft::Entry>& batch) {
   return std::string{};
 }
 
-// The entry that the log holds in the end at the snapshot's index is the one that the snapshot ends with.
-void LogReader::compare_with_snapshot(const SegmentFile& segment, const raft::Entry& first, const raft::Entry& last) {
-  if (first.index > snapshot_.index) {
-    return;
+// The entry that the log holds in the end at the snapshot's index is the one that the snapshot ends with, and what
+// follows it is not older. Only in the end: whatever a record says may be replaced by a later one.
+void LogReader::compare_with_snapshot(const SegmentFile& segment, const std::vector<raft::Entry>& batch) {
+  const raft::Entry& first = batch.front();
+  const Index last = batch.back().index;
+  if (first.index <= snapshot_.index) {
+    stranger_.reset();
+    if (last >= snapshot_.index && first.term != snapshot_.term) {
+      stranger_ = Stranger{segment.path, offset_, first.term};
+    }
   }
-  stranger_.reset();  // It may have been replaced before it was committed.
-  if (last.index >= snapshot_.index && first.term != snapshot_.term) {
-    stranger_ = Stranger{segment.path, offset_, first.term};
+  if (first.index <= next(snapshot_.index)) {
+    early_.reset();
+    if (last > snapshot_.index && first.term < snapshot_.term) {
+      early_ = Early{segment.path, offset_,
+                     fmt::format("its term {} is older than the snapshot's {}", raw(first.term), raw(snapshot_.term))};
+    } else if (last > snapshot_.index && first.time < snapshot_time_) {
+      early_ = Early{segment.path, offset_,
+                     fmt::format("its time {} is before the time {} of what precedes it", raw(first.time),
+                                 raw(snapshot_time_))};
+    }
   }
+}
+
+// It is where it stays.
+void LogReader::settle(const Unproven& record) {
+  for (const PlacedBatch& batch : record.batches) {
+    map_.add(batch);
+  }
+}
+
+void LogReader::settle_all() {
+  for (const Unproven& record : unproven_) {
+    settle(record);
+  }
+  unproven_.clear();
 }
 
 // Adds a record that checks; empty, or what is wrong with what it says.
@@ -238,7 +269,26 @@ Result<std::string> LogReader::take_record(const SegmentFile& segment, const wir
     hard_state_ = now;
   }
   // A copy of its own: entries share it, and the segment's buffer goes.
-  const Blob payload = Blob::copy(record.payload);
+  if (auto taken = take_batches(segment, Blob::copy(record.payload)); !taken || !taken->empty()) {
+    return taken;
+  }
+  if (header.synced_through > synced_through_) {
+    synced_through_ = header.synced_through;
+    std::erase_if(unproven_, [this](const Unproven& one) {
+      const bool is_proven = one.position <= synced_through_;
+      if (is_proven) {
+        settle(one);
+      }
+      return is_proven;
+    });
+  }
+  hint_ = std::max(hint_, header.commit_hint);
+  return std::string{};
+}
+
+// The entries of a record; empty, or what is wrong with what it says.
+Result<std::string> LogReader::take_batches(const SegmentFile& segment, const Blob& payload) {
+  placed_.clear();
   std::vector<raft::Entry> batch;
   for (std::size_t at = 0; at < payload.size();) {
     batch.clear();
@@ -249,17 +299,17 @@ Result<std::string> LogReader::take_record(const SegmentFile& segment, const wir
       }
       return length.error().message;
     }
-    compare_with_snapshot(segment, batch.front(), batch.back());
+    compare_with_snapshot(segment, batch);
+    placed_.push_back(PlacedBatch{.first = batch.front().index,
+                                  .last = batch.back().index,
+                                  .term = batch.front().term,
+                                  .position = log_position(segment.sequence, offset_),
+                                  .in_payload = static_cast<std::uint32_t>(at)});
     if (auto taken = take_entries(batch); !taken || !taken->empty()) {
       return taken;
     }
     at += *length;
   }
-  if (header.synced_through > synced_through_) {
-    synced_through_ = header.synced_through;
-    std::erase_if(unproven_, [this](const Unproven& one) { return one.position <= synced_through_; });
-  }
-  hint_ = std::max(hint_, header.commit_hint);
   return std::string{};
 }
 
@@ -299,8 +349,9 @@ Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
     const auto record =
         offset_ < view.size() ? wire::decode_record(view.substr(offset_), segment.header->generation) : std::nullopt;
     if (!record || record->header.position != offset_ || record->header.chain != chain_) {
-      if (at + 1 < end && follower == nullptr) {
-        return {};  // Where this one ends is unknown, for the next one's header is bad: that is reported.
+      if (at + 1 < end && (follower == nullptr || begins_anew(*follower))) {
+        return {};  // Where this one ends is unknown, for the next one does not say it: that is reported, if it
+                    // matters.
       }
       judge(segment, offset_, view, at + 1 == end);
       return {};
@@ -322,7 +373,10 @@ Result<void> LogReader::read_segment(std::size_t at, std::size_t end) {
                     .explanation = fmt::format("a record checks but makes no sense: {}", *fault)});
       return {};
     }
-    unproven_.push_back(Unproven{position, offset_, chain_, last_before, std::string{record->payload}});
+    const auto first = std::ranges::min_element(placed_, {}, &PlacedBatch::first);
+    unproven_.push_back(Unproven{position, offset_, chain_, last_before,
+                                 first == placed_.end() ? Index{} : first->first, std::string{record->payload},
+                                 placed_});
     chain_ = record->checksum;
     offset_ += record->bytes;
     ++contents_.records;
@@ -334,6 +388,10 @@ std::string LogReader::fault_of(std::size_t at, std::size_t start) const {
   if (segment.header && at > start && segment.header->first_index != next(last_)) {
     return fmt::format("it continues with entry {} where {} is due", raw(segment.header->first_index), raw(last_) + 1);
   }
+  if (segment.header && at > start && begins_anew(*segment.header)) {
+    return fmt::format("its log begins behind a snapshot of entry {}, which is not usable",
+                       raw(segment.header->first_index) - 1);
+  }
   return segment.fault;
 }
 
@@ -342,6 +400,10 @@ Result<void> LogReader::read_run(std::size_t start, std::size_t stop, std::size_
   const wire::SegmentHeader& first = *files_[start].header;
   chain_ = first.chain;
   last_ = previous(first.first_index);
+  // The term of the entry before is known only of the first one and of the snapshot's (K-22).
+  map_.begin_anew(last_, raw(last_) == 0            ? std::optional{Term{}}
+                         : last_ == snapshot_.index ? std::optional{snapshot_.term}
+                                                    : std::nullopt);
   last_term_ = Term{};
   last_time_ = WallTime{};
   hint_ = Index{};
@@ -362,7 +424,7 @@ Result<void> LogReader::read_run(std::size_t start, std::size_t stop, std::size_
       return {};
     }
     // That a segment exists proves that all before it was synced.
-    unproven_.clear();
+    settle_all();
     synced_through_ = std::max(synced_through_, log_position(segment.sequence, 0));
     if (segment.header->hard_state.term >= hard_state_.term) {
       hard_state_ = segment.header->hard_state;
@@ -395,6 +457,10 @@ Result<void> LogReader::read_older(std::size_t start) {
   stopped_ = false;
   contents_.recovered.entries.clear();
   contents_.cut_off.clear();
+  levels_.clear();
+  unproven_.clear();
+  stranger_.reset();
+  early_.reset();
   return done;
 }
 
@@ -446,19 +512,24 @@ Result<LogContents> LogReader::read(bool everything) {
     if (!stopped_) {
       judge_end(end);
     }
-    if (stranger_) {
+    if (stranger_ && !is_installing_) {
       judge_stranger();
+    } else if (early_ && !stranger_) {
+      judge_early();
     }
-    if (snapshot_.index > last_ || stranger_) {
+    if (snapshot_.index > last_ || stranger_ || early_) {
       continue_after_snapshot();
     }
+  }
+  for (const Level& level : levels_) {
+    contents_.feature_level = std::max(contents_.feature_level, level.level);
   }
   if (auto seen = look_behind(); !seen) {
     return std::unexpected(seen.error());
   }
   raft::Recovered& recovered = contents_.recovered;
   const bool is_damaged = std::ranges::any_of(contents_.damage, &Damage::stops_start);
-  const Term newest_term = std::max({last_term_, snapshot_.term, is_damaged ? term_behind_ : Term{}});
+  const Term newest_term = std::max({highest_term_, snapshot_.term, is_damaged ? term_behind_ : Term{}});
   if (hard_state_.term < newest_term) {
     hard_state_ = raft::HardState{.term = newest_term, .vote = NodeId{}};
   }

@@ -11,6 +11,8 @@ namespace quorate::storage {
 struct SnapshotPoint {
   raft::LogId id;
   WallTime time{};  // The log's time there: no later entry has an older one.
+  // It came from another server, and the log behind it may not have begun: one that does not reach it is void.
+  bool is_installing = false;
 };
 
 Result<LogContents> read_log(DataDirectory& directory, const SnapshotPoint& snapshot, const RecoverOptions& options);

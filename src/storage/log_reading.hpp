@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "raft/types.hpp"
+#include "storage/log_map.hpp"
 #include "storage/log_reader.hpp"
 #include "tree/types.hpp"
 #include "wire/log_format.hpp"
@@ -26,6 +27,11 @@ struct SegmentFile {
   std::string fault;  // Why there is no header.
 };
 
+// Its log does not continue the segment before: it begins behind a snapshot.
+[[nodiscard]] constexpr bool begins_anew(const wire::SegmentHeader& header) {
+  return header.chain == 0 && raw(header.first_index) > 1;
+}
+
 inline constexpr std::string_view log_advice =
     "do not edit or delete files; run `quorate verify` on the directory to see all of it, then restore a backup, let "
     "the "
@@ -37,6 +43,7 @@ class LogReader {
       : directory_(directory),
         snapshot_(snapshot.id),
         snapshot_time_(snapshot.time),
+        is_installing_(snapshot.is_installing),
         should_stop_(std::move(should_stop)) {}
 
   Result<LogContents> read(bool everything);
@@ -48,7 +55,9 @@ class LogReader {
     std::uint64_t offset = 0;
     std::uint64_t chain_before = 0;
     Index last_before{};
+    Index first{};  // The lowest entry that it writes; 0: none.
     std::string payload;
+    std::vector<PlacedBatch> batches;
   };
 
   Result<void> find_segments();
@@ -60,14 +69,23 @@ class LogReader {
   Result<void> read_segment(std::size_t at, std::size_t end);
   [[nodiscard]] Result<void> go_on(std::uint64_t scanned);
   Result<std::string> take_record(const SegmentFile& segment, const wire::DecodedRecord& record);
+  Result<std::string> take_batches(const SegmentFile& segment, const Blob& payload);
+  void settle(const Unproven& record);
+  void settle_all();
   [[nodiscard]] std::string fault_of_batch(const raft::Entry& first) const;
   Result<std::string> take_entries(std::vector<raft::Entry>& batch);
-  [[nodiscard]] WallTime time_before(Index index) const;
+  // What stands before an entry, as far as it was kept: nothing behind it is older.
+  struct Before {
+    Term term{};
+    WallTime time{};
+  };
+  [[nodiscard]] Before before(Index index) const;
   Result<void> note(const raft::Entry& entry);
-  void compare_with_snapshot(const SegmentFile& segment, const raft::Entry& first, const raft::Entry& last);
+  void compare_with_snapshot(const SegmentFile& segment, const std::vector<raft::Entry>& batch);
   void judge(const SegmentFile& file, std::uint64_t offset, ByteView segment, bool newest);
   void judge_end(std::size_t end);
   void judge_stranger();
+  void judge_early();
   void judge_absence();
   Result<void> read_older(std::size_t start);
   Result<void> look_behind();
@@ -79,6 +97,7 @@ class LogReader {
   DataDirectory& directory_;
   raft::LogId snapshot_;
   WallTime snapshot_time_;
+  bool is_installing_;
   LogContents contents_;
   std::vector<SegmentFile> files_;
   bool stops_start_ = true;
@@ -92,9 +111,18 @@ class LogReader {
   Index last_{};
   Term last_term_{};
   WallTime last_time_{};
+  Term highest_term_{};  // Of any entry, replaced ones among them.
   Index hint_{};
   raft::HardState hard_state_;
   std::vector<Unproven> unproven_;
+  std::vector<PlacedBatch> placed_;  // Of the record that is being taken.
+  LogMap map_;                       // Of the records that are proven.
+  // The feature levels that terms' starts behind the snapshot name.
+  struct Level {
+    Index index{};
+    std::uint32_t level = 0;
+  };
+  std::vector<Level> levels_;
   bool stopped_ = false;  // By damage.
   Term term_behind_{};    // The highest one that shows behind damage.
   // Where the log holds the entry that the snapshot ends with, if it is not the snapshot's.
@@ -104,6 +132,13 @@ class LogReader {
     Term term{};
   };
   std::optional<Stranger> stranger_;
+  // Where the entry behind the snapshot stands, if it is older than what precedes it.
+  struct Early {
+    std::string file;
+    std::uint64_t offset = 0;
+    std::string explanation;
+  };
+  std::optional<Early> early_;
   std::vector<tree::Identity> identities_;  // Scratch.
 };
 

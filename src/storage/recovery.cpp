@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/ensure.hpp"
+#include "storage/install.hpp"
 #include "storage/log_reader.hpp"
 
 namespace quorate::storage {
@@ -114,10 +115,13 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
     }
     return sink.item(item);
   };
-  const auto files = list_snapshots(directory);
-  if (!files) {
-    return std::unexpected(files.error());
+  auto files = list_installs(directory);
+  const auto finished = list_snapshots(directory);
+  if (!files || !finished) {
+    return std::unexpected(files ? finished.error() : files.error());
   }
+  files->insert(files->end(), finished->begin(), finished->end());
+  std::ranges::stable_sort(*files, std::ranges::greater{}, &SnapshotFile::index);
   recovery.snapshots = files->size();
   bool delivered = false;
   for (const SnapshotFile& file : *files) {
@@ -171,10 +175,16 @@ Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, con
     return std::unexpected(loaded.error());
   }
   const WallTime time = recovery.log.recovered.time;
-  auto log =
-      read_log(directory, SnapshotPoint{recovery.header ? recovery.header->point : raft::LogId{}, time}, options);
+  const bool is_installing =
+      recovery.snapshot && recovery.snapshot->path != snapshot_path(directory, recovery.snapshot->index);
+  const SnapshotPoint point{
+      .id = recovery.header ? recovery.header->point : raft::LogId{}, .time = time, .is_installing = is_installing};
+  auto log = read_log(directory, point, options);
   if (!log) {
     return std::unexpected(log.error());
+  }
+  if (is_installing) {
+    log->position.install = recovery.snapshot->index;
   }
   recovery.log = std::move(*log);
   recovery.log.recovered.time = time;

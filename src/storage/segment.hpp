@@ -39,6 +39,12 @@ struct Spare {
 [[nodiscard]] constexpr std::uint64_t log_position(std::uint64_t sequence, std::uint64_t offset) {
   return sequence << 32 | offset;
 }
+[[nodiscard]] constexpr std::uint64_t segment_of(std::uint64_t position) {
+  return position >> 32;
+}
+[[nodiscard]] constexpr std::uint64_t offset_of(std::uint64_t position) {
+  return position & UINT32_MAX;
+}
 
 // Makes a file of zeros, durable under `path` in the log directory when it returns. no_space leaves nothing behind.
 Result<void> prewrite(DataDirectory& directory, const std::string& path, std::uint64_t bytes);

@@ -4,18 +4,20 @@
 #include <optional>
 
 #include "base/ensure.hpp"
+#include "storage/install.hpp"
 #include "storage/snapshots.hpp"
 
 namespace quorate::storage {
 namespace {
 
 constexpr std::size_t name_digits = 20;
-constexpr std::string_view name_suffix = ".snapshot";
+constexpr std::string_view snapshot_suffix = ".snapshot";
+constexpr std::string_view install_suffix = ".install";
 // How much of a file is read at once and decompressed side by side.
 constexpr std::size_t wave_bytes = 4U << 20;
 
-std::optional<Index> parse_name(std::string_view name) {
-  if (name.size() != name_digits + name_suffix.size() || !name.ends_with(name_suffix)) {
+std::optional<Index> parse_name(std::string_view name, std::string_view suffix) {
+  if (name.size() != name_digits + suffix.size() || !name.ends_with(suffix)) {
     return std::nullopt;
   }
   std::uint64_t index = 0;
@@ -218,26 +220,14 @@ Result<void> deliver(const OpenWave& wave, const SnapshotFile& file, const Snaps
   return {};
 }
 
-void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tasks) {
-  if (executor) {
-    executor(tasks);
-    return;
-  }
-  for (const auto& task : tasks) {
-    task();
-  }
-}
-
-}  // namespace
-
-Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory) {
+Result<std::vector<SnapshotFile>> list_files(DataDirectory& directory, std::string_view suffix) {
   const auto names = directory.names_in(directory.snapshot_directory());
   if (!names) {
     return std::unexpected(names.error());
   }
   std::vector<SnapshotFile> files;
   for (const std::string& name : *names) {
-    const auto index = parse_name(name);
+    const auto index = parse_name(name, suffix);
     if (!index) {
       continue;
     }
@@ -254,6 +244,42 @@ Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory) {
   }
   std::ranges::sort(files, std::ranges::greater{}, &SnapshotFile::index);
   return files;
+}
+
+void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tasks) {
+  if (executor) {
+    executor(tasks);
+    return;
+  }
+  for (const auto& task : tasks) {
+    task();
+  }
+}
+
+}  // namespace
+
+Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory) {
+  return list_files(directory, snapshot_suffix);
+}
+
+std::string snapshot_path(const DataDirectory& directory, Index index) {
+  return fmt::format("{}/{:020}{}", directory.snapshot_directory(), raw(index), snapshot_suffix);
+}
+
+std::string install_path(const DataDirectory& directory, Index index) {
+  return fmt::format("{}/{:020}{}", directory.snapshot_directory(), raw(index), install_suffix);
+}
+
+Result<std::vector<SnapshotFile>> list_installs(DataDirectory& directory) {
+  return list_files(directory, install_suffix);
+}
+
+Result<void> finish_install(DataDirectory& directory, Index index) {
+  auto done = directory.disk().rename(install_path(directory, index), snapshot_path(directory, index));
+  if (done) {
+    done = directory.disk().sync_directory(directory.snapshot_directory());
+  }
+  return done ? Result<void>{} : failure(ErrorCode::io, done.error().message);
 }
 
 Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const SnapshotFile& file, const SnapshotSink& sink,

@@ -1,9 +1,9 @@
 #include <deque>
-#include <fmt/format.h>
 #include <mutex>
 #include <utility>
 
 #include "base/ensure.hpp"
+#include "storage/install.hpp"
 #include "storage/snapshots.hpp"
 
 namespace quorate::storage {
@@ -11,10 +11,6 @@ namespace {
 
 // The file grows, so its pages go out as they come: one sync of hundreds of megabytes would stall the log's.
 constexpr std::uint64_t unsynced_bytes_max = 4U << 20;
-
-std::string snapshot_path(const DataDirectory& directory, Index index) {
-  return fmt::format("{}/{:020}.snapshot", directory.snapshot_directory(), raw(index));
-}
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include "base/result.hpp"
 #include "raft/types.hpp"
 #include "storage/data_directory.hpp"
+#include "storage/log_map.hpp"
 #include "storage/segment.hpp"
 
 namespace quorate::storage {
@@ -28,6 +29,12 @@ struct WalConfig {
   std::uint64_t segment_bytes = 64U << 20;  // preAllocSize
   std::size_t recycled_segments_max = 2;    // Kept ready beside the reserve.
   bool force_sync = true;                   // forceSync=no: nothing is durable, and the log says so loudly.
+};
+
+// Of one part that is read back: commands and entry headers, and entries. One entry is always read.
+struct ReadLimits {
+  std::size_t bytes_max = 1U << 20;
+  std::size_t entries_max = 16384;
 };
 
 class Wal {
@@ -44,9 +51,13 @@ class Wal {
     // Payloads of records behind it. They are valid but perhaps only in the page cache, so they are written anew into
     // the new segment and synced there before they count.
     std::vector<std::string> tail;
+    Index tail_first{};  // The first entry that the tail holds or replaces; 0: none.
     Index last_index{};  // With the tail.
     raft::HardState hard_state;
     Index commit_hint{};
+    LogMap map;                    // Of what stays where it is: all but the tail.
+    std::vector<Segment> voided;   // Of a log that a snapshot took the place of: they go.
+    std::optional<Index> install;  // The snapshot under whose name an installation was cut short: it is finished.
   };
 
   // Continues after what recovery found, in a new segment that holds a copy of the tail; durable when it returns, and
@@ -85,6 +96,39 @@ class Wal {
   [[nodiscard]] Flush take_flush();
   // Takes a flush or a spare job back, whatever run() said. Returns the newest token that is durable.
   raft::PersistToken finish(Flush&& flush);
+
+  // A part of the log as it is durable when the job is taken, for a follower that lags. Like a flush it runs anywhere
+  // and is handed back; several may be under way, and nothing that one of them reads is recycled meanwhile.
+  class Read {
+   public:
+    Read(Read&&) noexcept;
+    Read& operator=(Read&&) noexcept;
+    ~Read();
+    // io: it cannot be read. corrupt: it is not what was written (F-304).
+    Result<void> run();
+    [[nodiscard]] raft::LogId before() const;  // The position that the entries follow.
+    // At least one, if run() succeeded.
+    [[nodiscard]] std::vector<raft::Entry> take_entries();
+
+   private:
+    friend class Wal;
+    struct Job;
+    explicit Read(std::unique_ptr<Job> job);
+    std::unique_ptr<Job> job_;
+  };
+  // The entries behind the newest position at or below `bound`, by index and by term, `up_to` at most. nullopt:
+  // the log on disk does not reach back that far, or ends there.
+  [[nodiscard]] std::optional<Read> take_read(raft::LogId bound, Index up_to, const ReadLimits& limits);
+  void finish(Read&& read);
+
+  // The log begins anew behind `point`, the last entry of a snapshot that was staged whole in the file `staged`
+  // the snapshot gets its name, a new segment with the term and vote of before begins, and the old segments
+  // are void; each durable before the next, and a crash anywhere leaves the old log or the new one. For a log that does
+  // not hold `point` durably; no flush is under way. Entries that are staged are dropped, for they belong to the old
+  // log; term and vote and the token go with it. run() may say no_space before anything was changed: then, after
+  // finish(), everything is as before. Any other error is final. The core is told of the snapshot before it is told of
+  // the token that finish() returns, and stages no entries meanwhile.
+  [[nodiscard]] Flush take_install(const std::string& staged, raft::LogId point);
 
   // Segments wholly below `index` may be recycled. The next spare job does it.
   void release(Index index);
