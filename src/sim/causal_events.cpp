@@ -117,7 +117,8 @@ class Builder {
         order.push_back(position);
       }
     }
-    std::ranges::stable_sort(order, {}, [this](Position position) { return operations_[position].invoked; });
+    std::ranges::sort(order, {},
+                      [this](Position position) { return std::pair(operations_[position].invoked, position); });
     std::map<ClientId, Chain> programs;
     for (const Position position : order) {
       const Operation& operation = operations_[position];

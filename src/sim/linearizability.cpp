@@ -23,7 +23,8 @@ std::vector<std::vector<Position>> split_by_key(const History& history) {
     split[std::to_underlying(operations[position].key)].push_back(position);
   }
   for (std::vector<Position>& positions : split) {
-    std::ranges::stable_sort(positions, {}, [&](Position position) { return operations[position].invoked; });
+    std::ranges::sort(positions, {},
+                      [&](Position position) { return std::pair(operations[position].invoked, position); });
   }
   return split;
 }
@@ -78,7 +79,8 @@ class Diagnosis {
     std::vector<Position> answers;
     std::ranges::copy_if(positions_, std::back_inserter(answers),
                          [this](Position position) { return operations_[position].outcome == Outcome::done; });
-    std::ranges::stable_sort(answers, {}, [this](Position position) { return operations_[position].returned; });
+    std::ranges::sort(answers, {},
+                      [this](Position position) { return std::pair(operations_[position].returned, position); });
     ensure(!answers.empty(), "what nobody answered contradicts nothing");
     std::size_t low = 0;
     std::size_t high = answers.size() - 1;

@@ -155,7 +155,7 @@ void ProgramSearch::list_candidates() {
     candidates_.resize(begin + 1);
     return;
   }
-  std::ranges::stable_sort(first, candidates_.end(), {}, [this](std::uint32_t who) { return due_time(who); });
+  std::ranges::sort(first, candidates_.end(), {}, [this](std::uint32_t who) { return std::pair(due_time(who), who); });
 }
 
 void ProgramSearch::open_frame() {

@@ -1,6 +1,7 @@
 #include "sim/register_search.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -28,7 +29,7 @@ void RegisterSearch::link_events(std::span<const Operation> history) {
     }
   }
   const auto time = [&](std::uint32_t step) { return history[steps_.list[step].position].returned; };
-  std::ranges::stable_sort(answers, {}, time);
+  std::ranges::sort(answers, {}, [&time](std::uint32_t step) { return std::pair(time(step), step); });
   owner_.push_back(0);
   std::size_t answer = 0;
   const auto append = [this](std::uint32_t step) {
@@ -155,10 +156,11 @@ void RegisterSearch::list_candidates() {
     }
   }
   const ValueId awaited = steps_.list[due].needs;
-  const auto is_awaited = [&](std::uint32_t step) {
-    return step == due || (awaited != no_value && steps_.list[step].sets == awaited);
+  const auto rank = [&](std::uint32_t step) {
+    const bool is_awaited = step == due || (awaited != no_value && steps_.list[step].sets == awaited);
+    return std::tuple(!is_awaited, steps_.list[step].is_optional, step);
   };
-  std::stable_partition(candidates_.begin() + static_cast<std::ptrdiff_t>(begin), candidates_.end(), is_awaited);
+  std::ranges::sort(candidates_.begin() + static_cast<std::ptrdiff_t>(begin), candidates_.end(), {}, rank);
 }
 
 void RegisterSearch::open_frame() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "sim/history_core.hpp"
 #include "sim/program_search.hpp"
@@ -21,7 +22,8 @@ SequentialConsistency check_sequential(const History& history, const SearchLimit
   const std::span operations = history.operations();
   std::vector<Position> positions(operations.size());
   std::iota(positions.begin(), positions.end(), Position{0});
-  std::ranges::stable_sort(positions, {}, [&](Position position) { return operations[position].invoked; });
+  std::ranges::sort(positions, {},
+                    [&](Position position) { return std::pair(operations[position].invoked, position); });
   ProgramSearch search(operations, positions);
   SequentialConsistency found{.verdict = search.run(limits), .core = {}};
   found.steps = search.steps();
