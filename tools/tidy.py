@@ -22,6 +22,8 @@ IMPURE = re.compile(
     r"sys/[^>]*|unistd\.h|fcntl\.h|netinet/[^>]*|arpa/[^>]*|poll\.h|pthread\.h|time\.h)>"
     r"|_clock::now|random_device|\bstd::thread\b|\bgettimeofday\b|\bclock_gettime\b"
 )
+ASSERTION = re.compile(r"\b(?:ensure|fail)\(")
+ASSERTING = {"raft"}  # Rooms with at least one assertion a function on average, in their .cpp files (R-007).
 THREADS = re.compile(r"\bstd::j?thread\b")
 THREAD_HOMES = {"server", "cli"}
 INCLUDE = re.compile(r'^#include "([^"]+)"')
@@ -159,6 +161,7 @@ def main():
 
     allowed, pure = read_layers()
     graph = {}
+    assertions = {room: [0, 0] for room in ASSERTING}
     for path in tracked_files():
         relative = path.relative_to(ROOT)
         if relative.parts[:2] in (("docs", "spec"), ("test", "golden")):
@@ -172,8 +175,15 @@ def main():
                 report(relative, number, "unfinished work has an issue, not a note in the code")
         if relative.suffix in (".cpp", ".hpp"):
             check_source(path, relative, allowed, pure, report)
+            if relative.parts[0] == "src" and relative.parts[1] in ASSERTING and relative.suffix == ".cpp" and not is_test(relative):
+                counts = assertions[relative.parts[1]]
+                counts[0] += len(list(function_spans(text)))
+                counts[1] += len(ASSERTION.findall(strip_comments_and_strings(text)))
             if relative.parts[0] == "src":
                 graph[str(relative)[4:]] = INCLUDE_ALL.findall(text)
+    for room, (functions, ensured) in assertions.items():
+        if ensured < functions:
+            report(f"src/{room}", 1, f"{ensured} assertions in {functions} functions, at least one each on average (R-007)")
     for cycle in find_cycles(graph):
         report("src/" + cycle[0], 1, "an include cycle: " + " -> ".join(cycle))
 

@@ -41,6 +41,7 @@ Result<void> Core::on(NodeId from, AppendRequest& request) {
 
 Result<void> Core::take_entries(AppendRequest& request) {
   auto& follower = std::get<Follower>(role_);
+  ensure(request.term == hard_state_.term, "only the current term's leader writes here (R-201)");
   if (request.previous.index < commit_) {
     // what is committed needs no comparison, and may be compacted.
     follower.verified = std::max(follower.verified, commit_);
@@ -67,6 +68,9 @@ Result<void> Core::take_entries(AppendRequest& request) {
       if (!decoded) {
         return std::unexpected(std::move(decoded.error()));
       }
+      if (!can_decide(*decoded)) {
+        return failure(ErrorCode::invalid, "a peer's configuration has no voters, or too many (R-414)");
+      }
       configuration = std::move(*decoded);
     }
     if (own) {
@@ -80,6 +84,7 @@ Result<void> Core::take_entries(AppendRequest& request) {
     }
   }
   follower.verified = std::max(follower.verified, verified);
+  ensure(verified <= log_.last().index, "what a message verifies is in the log by now (R-105)");
   advance_commit_to(std::min(request.commit, verified));  // not "my last entry".
   if (follower.verified <= log_.durable()) {
     acknowledge(follower);
@@ -92,6 +97,8 @@ void Core::cut_conflict(Index first) {
   ensure(first > commit_, "what is committed is never cut (I-105)");
   ensure(first > std::get<Follower>(role_).verified, "a leader never changes its own log (I-103)");
   log_.truncate(first);
+  ensure(log_.last().index >= commit_ && log_.durable() <= log_.last().index,
+         "truncation lowers what is durable (R-106)");
   for (Pending& pending : pending_) {
     pending.last = std::min(pending.last, log_.last().index);  // R-106, K-60
   }
@@ -102,7 +109,9 @@ void Core::cut_conflict(Index first) {
 
 // what this leader's messages have verified, as far as it is on disk here.
 void Core::acknowledge(Follower& follower) {
+  ensure(raw(follower.leader) != 0, "acknowledgements go to a leader");
   follower.acknowledged = std::min(follower.verified, log_.durable());
+  ensure(follower.acknowledged <= log_.last().index, "only what is here is acknowledged (R-105)");
   send(follower.leader,
        AppendReply{
            .term = hard_state_.term, .is_accepted = true, .match = follower.acknowledged, .sequence = 0, .hint = {}});
@@ -126,6 +135,7 @@ Result<void> Core::on(NodeId from, const Heartbeat& heartbeat) {
   follow(from, heartbeat.term);
   advance_commit_to(heartbeat.commit);
   auto& follower = std::get<Follower>(role_);
+  ensure(follower.leader == from, "who speaks in the current term leads it (R-215)");
   follower.verified = std::max(follower.verified, heartbeat.commit);
   send(from, HeartbeatReply{.term = hard_state_.term, .round = heartbeat.round});
   return {};

@@ -33,12 +33,14 @@ Configuration with_learners(const Configuration& current, const std::vector<Memb
     }
   }
   std::ranges::sort(grown.members, {}, &Member::id);
+  ensure(grown.members.size() >= current.members.size(), "learners come before anybody goes (R-406)");
   return grown;
 }
 
 }  // namespace
 
 Result<void> Core::may_change(const Leader& leader) const {
+  ensure(role() == Role::leader, "leaders change the members");
   if (commit_ < leader.term_start) {
     // R-403, K-30: otherwise two leaders in turn could commit with majorities that do not meet.
     return failure(ErrorCode::refused, "this leader has not committed an entry of its own term yet; try again");
@@ -65,6 +67,7 @@ Result<void> Core::change_members(std::vector<Member> target) {
     return sound;
   }
   std::ranges::sort(target, {}, &Member::id);
+  ensure(!leader->change && configurations_.effective_id().index <= commit_, "one change at a time (R-403)");
   leader->change = MemberChange{.target = std::move(target), .joining = {}, .is_switching = false};
   leader->change->joining = joining_voters(current, leader->change->target);
   const Configuration grown = with_learners(current, leader->change->target);
@@ -80,6 +83,7 @@ void Core::drive_change(Leader& leader) {
   if (!leader.change || configurations_.effective_id().index > commit_) {
     return;
   }
+  ensure(commit_ >= leader.term_start, "a change begins after a commit in the own term (R-403)");
   if (leader.change->is_switching) {
     if (!is_joint(configurations_.effective())) {
       end_change(leader, ChangeOutcome{.done = true, .reason = {}});
@@ -137,6 +141,7 @@ void Core::append_configuration(const Configuration& configuration) {
   append(EntryKind::configuration, config_.codec.encode(configuration), newest_time_);
   configurations_.append(log_.last(), configuration);
   configuration_changed();
+  ensure(configurations_.effective_id() == log_.last(), "it rules from its append on (R-401)");
 }
 
 // joint consensus is left by whoever leads when it is committed; no limit can refuse that.

@@ -37,6 +37,8 @@ Core::Core(Config config, Recovered recovered, Blob noop_payload, Prng prng)
 }
 
 void Core::restore(Recovered& recovered) {
+  ensure(recovered.commit_hint <= Index{raw(recovered.snapshot.index) + recovered.entries.size()},
+         "the commit hint never exceeds the durable log (R-101)");
   electorate_ = Electorate(configurations_.effective());
   for (Entry& entry : recovered.entries) {
     ensure(entry.time >= newest_time_, "time never goes back along the log (R-709)");
@@ -55,7 +57,7 @@ void Core::restore(Recovered& recovered) {
   }
   durable_term_ = hard_state_.term;
   // clamp(hint, snapshot, last); a hint beyond the log was corruption, and storage has refused it.
-  ensure(recovered.commit_hint <= log_.last().index, "the commit hint never exceeds the durable log (R-101)");
+  ensure(log_.durable() == log_.last().index, "all that is read from disk is durable");
   commit_ = std::max(commit_, recovered.commit_hint);
 }
 
@@ -89,6 +91,7 @@ Result<void> Core::step(NodeId from, Message message) {
 // a higher term is adopted, but for what only proposes one, and for what stickiness ignores.
 Result<void> Core::admit(NodeId from, const Message& message) {
   const Term term = term_of(message);
+  ensure(from != config_.self, "nobody writes to himself");
   if (term <= hard_state_.term) {
     return {};
   }
@@ -104,12 +107,14 @@ Result<void> Core::admit(NodeId from, const Message& message) {
     return {};
   }
   become_follower(term, NodeId{});
+  ensure(term == hard_state_.term, "a newer term is adopted before anybody looks at the message (R-201)");
   return {};
 }
 
 // A follower that stays one keeps its deadline: sighting a term is no reason to wait longer.
 void Core::become_follower(Term term, NodeId leader) {
   ensure(term >= hard_state_.term, "terms never fall (R-201)");
+  ensure(leader != config_.self, "nobody follows himself");
   const auto* before = std::get_if<Follower>(&role_);
   const MonoTime deadline = before != nullptr ? before->deadline : election_deadline();
   role_changed_ = role_changed_ || before == nullptr;
@@ -166,6 +171,7 @@ Result<Index> Core::propose(std::span<const Blob> commands, WallTime time) {
                          uncommitted_entries_ + commands.size() > config_.limits.uncommitted_entries_max)) {
     return failure(ErrorCode::refused, "too much is proposed and not yet committed");
   }
+  ensure(commit_ < log_.last().index || tail_is_empty, "what is proposed and not committed is in the log (R-317)");
   uncommitted_bytes_ += cost;
   uncommitted_entries_ += commands.size();
   const Index first = next(log_.last().index);
@@ -184,11 +190,13 @@ void Core::append(EntryKind kind, const Blob& command, WallTime time) {
                     .kind = kind,
                     .command = command});
   must_replicate_ = true;
+  ensure(log_.last().term == hard_state_.term, "a leader appends in its own term only (I-103)");
 }
 
 // on append, on truncation and with a snapshot; never on commit.
 void Core::configuration_changed() {
   electorate_ = Electorate(configurations_.effective());
+  ensure(is_joint(configurations_.effective()) == (electorate_.outgoing().size() > 0), "two sets vote while joint");
   if (auto* leader = std::get_if<Leader>(&role_)) {
     align_peers(*leader);
     leader->rounds.restart_lease();
@@ -197,6 +205,7 @@ void Core::configuration_changed() {
 }
 
 void Core::persisted(PersistToken token) {
+  ensure(token <= PersistToken{last_token_}, "the disk confirms only what it was given (R-106)");
   // a token covers everything before it; one that is not pending any more tells nothing new.
   std::size_t confirmed = 0;
   while (confirmed < pending_.size() && pending_[confirmed].token <= token) {
@@ -245,6 +254,7 @@ void Core::release_tail() {
     }
     log_.release(log_.first());
   }
+  ensure(log_.start().index <= applied_, "what is not applied yet stays in memory");
 }
 
 void Core::compacted(LogId point) {
@@ -289,6 +299,42 @@ void Core::take_output(Output& into) {
   if (std::exchange(role_changed_, false)) {
     into.role = role();
   }
+  check();
+}
+
+// What holds whenever a turn ends, whatever came in: looked at once a turn, from here alone.
+void Core::check() const {
+  ensure(applied_ <= handed_out_, "only what was handed out is applied (I-110)");
+  ensure(handed_out_ <= commit_, "only what is committed is handed out (I-110)");
+  ensure(handed_out_ <= log_.durable(), "only what is durable here is handed out (R-313)");
+  ensure(commit_ <= log_.last().index, "what is committed is in the log (I-105)");
+  ensure(log_.start().index <= applied_, "what is not applied yet stays in memory (R-604)");
+  ensure(log_.last().term <= hard_state_.term, "no entry is newer than the own term (I-103)");
+  ensure(durable_term_ <= hard_state_.term, "terms never fall, on disk neither (R-201)");
+  ensure(configurations_.effective_id().index <= log_.last().index, "a configuration goes with its entry (R-402)");
+  ensure(waiting_reads_.empty() || waiting_reads_.front().index > applied_, "a read that can be served is (R-702)");
+  ensure(outbox_.empty() && promises_.empty(), "a turn's messages leave with it (R-003)");
+  check_role();
+}
+
+void Core::check_role() const {
+  if (const auto* follower = std::get_if<Follower>(&role_)) {
+    ensure(follower->leader != config_.self, "nobody follows himself");
+    ensure(follower->acknowledged <= std::min(follower->verified, log_.durable()),
+           "only what is verified and durable is acknowledged (R-105)");
+    ensure(follower->verified <= log_.last().index, "only what is here is verified (R-105)");
+    ensure(uncommitted_entries_ == 0 && uncommitted_bytes_ == 0, "only a leader has proposals under way (R-317)");
+  } else if (const auto* candidate = std::get_if<Candidate>(&role_)) {
+    ensure(candidate->is_pre || hard_state_.vote == config_.self, "a candidate votes for itself (R-205)");
+    ensure(!candidate->is_pre || !candidate->is_transfer, "a transfer asks no pre-votes (R-501)");
+    ensure(uncommitted_entries_ == 0, "only a leader has proposals under way (R-317)");
+  } else {
+    const auto& leader = std::get<Leader>(role_);
+    ensure(hard_state_.vote == config_.self, "a leader has voted for itself (R-205)");
+    ensure(leader.term_start <= log_.last().index, "a leader's no-op stays in its log (I-103)");
+    ensure(log_.last().term == hard_state_.term, "a leader's newest entry is of its term (R-217)");
+    ensure(!incoming_, "a leader takes no snapshot (RAFT-40)");
+  }
 }
 
 void Core::take_persistence(Output& into) {
@@ -304,6 +350,7 @@ void Core::take_persistence(Output& into) {
     into.hard_state = hard_state_;
   }
   log_.take_unpersisted(into.append);
+  ensure(!log_.has_unpersisted() && !hard_state_changed_, "one write takes all there is (R-003)");
   ++last_token_;
   into.token = PersistToken{last_token_};
   pending_.push_back(
@@ -325,6 +372,7 @@ void Core::take_committed(Output& into) {
   for (Index index = next(handed_out_); index <= end; index = next(index)) {
     into.apply.push_back(log_.at(index));
   }
+  ensure(into.apply.front().index == next(handed_out_), "each index once, in order (R-312)");
   handed_out_ = end;
 }
 

@@ -148,13 +148,14 @@ class Core {
 
   // core.cpp
   void restore(Recovered& recovered);
-  void start_clock(std::int64_t jump_us);
   void become_follower(Term term, NodeId leader);
   void leave_role();
   void send(NodeId to, Message message);
   void send_durable(NodeId to, Message message);
   void append(EntryKind kind, const Blob& command, WallTime time);
   void configuration_changed();
+  void check() const;
+  void check_role() const;
   void take_messages(Output& into);
   void take_persistence(Output& into);
   void take_committed(Output& into);

@@ -26,10 +26,12 @@ MonoTime Core::election_deadline() {
     const std::int64_t handicap = 2 * timing.election_us * (priority_default - config_.priority) / priority_default;
     wait += handicap * (handicap_rounds - lost_campaigns_) / handicap_rounds;
   }
+  ensure(wait >= timing.election_us, "nobody waits for less than an election timeout (R-203)");
   return after_us(now_, wait);
 }
 
 void Core::tick_follower(Follower& follower, std::int64_t jump_us) {
+  ensure(jump_us >= 0, "monotonic time does not go back");
   // time in which this server did not run is no silence of the leader's; half a timeout is left to hear it.
   const std::int64_t pause_us = jump_us - config_.timing.election_us / 2;
   if (pause_us > 0) {
@@ -47,6 +49,7 @@ void Core::tick_follower(Follower& follower, std::int64_t jump_us) {
 }
 
 void Core::tick_candidate(Candidate& candidate) {
+  ensure(candidate.is_pre || hard_state_.vote == config_.self, "a candidate votes for itself (R-205)");
   if (now_ < candidate.deadline) {
     return;
   }
@@ -93,6 +96,7 @@ void Core::campaign(bool is_pre, bool is_transfer) {
 }
 
 void Core::ask_for_votes(const Candidate& candidate) {
+  ensure(candidate.is_pre || hard_state_.vote == config_.self, "who asks for votes has given itself its own (R-102)");
   const VoteRequest request{.term = candidate.is_pre ? next(hard_state_.term) : hard_state_.term,
                             .last = log_.last(),
                             .campaign = candidate.campaign,
@@ -119,6 +123,7 @@ void Core::ask_for_votes(const Candidate& candidate) {
 // a candidate's own vote counts when it is on disk.
 void Core::count_own_vote() {
   auto& candidate = std::get<Candidate>(role_);
+  ensure(durable_term_ <= hard_state_.term, "terms never fall, on disk neither (R-201)");
   const bool has_counted =
       std::ranges::any_of(candidate.answers, [this](const auto& answer) { return answer.first == config_.self; });
   if (!candidate.is_pre && !has_counted && durable_term_ == hard_state_.term) {
@@ -129,6 +134,7 @@ void Core::count_own_vote() {
 
 void Core::count_votes() {
   const auto& candidate = std::get<Candidate>(role_);
+  ensure(!candidate.answers.empty(), "votes are counted when one has come");
   const Verdict verdict = electorate_.verdict([&candidate](NodeId voter) -> std::optional<bool> {
     const auto found = std::ranges::find(candidate.answers, voter, [](const auto& answer) { return answer.first; });
     return found == candidate.answers.end() ? std::nullopt : std::optional<bool>(found->second);
@@ -158,6 +164,7 @@ void Core::become_leader() {
   role_changed_ = true;
   align_peers(std::get<Leader>(role_));  // Before the no-op: nextIndex is the one behind the last entry (RAFT-10).
   append(EntryKind::noop, noop_payload_, newest_time_);  // exempt from limits.
+  ensure(commit_ < std::get<Leader>(role_).term_start, "nothing of a term is committed before its no-op (R-310)");
 }
 
 // A leader of the current term has spoken.
@@ -203,6 +210,7 @@ bool Core::is_sticky(NodeId candidate) const {
 }
 
 void Core::leader_is_gone(NodeId leader) {
+  ensure(leader != config_.self, "whoever learns of a death is alive (R-221)");
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader != leader || raw(leader) == 0 || config_.has_leases) {
     return;
@@ -262,6 +270,7 @@ Result<void> Core::on(NodeId from, const VoteReply& reply) {
   const auto is_from = [from](const auto& answer) { return answer.first == from; };
   if (std::ranges::none_of(candidate->answers, is_from)) {
     candidate->answers.emplace_back(from, reply.is_granted);
+    ensure(from != config_.self, "the own vote is counted when it is on disk (R-207)");
     count_votes();
   }
   return {};

@@ -29,7 +29,9 @@ void Core::tick_snapshots(Leader& leader) {
     if (!peer.snapshot) {
       continue;
     }
+    ensure(peer.flow() == Flow::snapshot, "a transfer belongs to its flow (R-306)");
     SnapshotTransfer& transfer = *peer.snapshot;
+    ensure(transfer.offset <= transfer.total, "a follower has at most the whole");
     if (!transfer.has_begun) {
       if (under_way == config_.limits.snapshot_sends_max) {
         continue;
@@ -115,6 +117,7 @@ Result<void> Core::on(NodeId from, const SnapshotReply& reply) {
     return failure(ErrorCode::invalid, "a peer wants more of a snapshot than there is");
   }
   // the receiver's offset rules; it may have lost what it had.
+  ensure(transfer.has_begun, "only what was begun is answered (R-009)");
   transfer.offset = reply.offset;
   transfer.silent_rounds = 0;
   transfer.deadline = after_us(now_, config_.timing.election_us);
@@ -158,6 +161,7 @@ Result<void> Core::on(NodeId from, SnapshotChunk& chunk) {
     reply_snapshot(false);
     return {};
   }
+  ensure(chunk.bytes.size() > 0 && !incoming_->is_installing, "a part brings something (R-605)");
   incoming_->is_writing = true;
   snapshot_writes_.push_back(
       SnapshotWrite{.id = chunk.id, .offset = chunk.offset, .total = chunk.total, .bytes = std::move(chunk.bytes)});
@@ -165,6 +169,7 @@ Result<void> Core::on(NodeId from, SnapshotChunk& chunk) {
 }
 
 void Core::reply_snapshot(bool is_refused) {
+  ensure(incoming_.has_value() && incoming_->stored <= incoming_->total, "an answer is about what comes in");
   const auto* follower = std::get_if<Follower>(&role_);
   if (follower != nullptr && raw(follower->leader) != 0) {
     send(follower->leader,
@@ -190,6 +195,7 @@ void Core::snapshot_stored(const SnapshotId& id, std::uint64_t offset) {
     incoming_.reset();
     return;
   }
+  ensure(id.point.index > commit_, "a snapshot never takes back what is committed here (R-607)");
   incoming_->is_installing = true;
   snapshot_install_ = id;
 }

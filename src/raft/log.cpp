@@ -58,6 +58,7 @@ void Log::truncate(Index first) {
   }
   durable_ = std::min(durable_, last().index);
   handed_to_disk_ = std::min(handed_to_disk_, last().index);
+  ensure(first_free() == next(last_.index), "truncation leaves no gap");
 }
 
 void Log::reset(LogId start) {
@@ -79,6 +80,7 @@ void Log::take_unpersisted(std::vector<Entry>& into) {
     into.push_back(at(index));
   }
   handed_to_disk_ = end;
+  ensure(durable_ <= handed_to_disk_, "the disk confirms only what it was given");
 }
 
 LogId Log::newest_up_to(LogId bound) const {
@@ -86,11 +88,13 @@ LogId Log::newest_up_to(LogId bound) const {
   while (index > start_.index && at(index).term > bound.term) {
     index = previous(index);
   }
+  ensure(index <= start_.index || at(index).term <= bound.term, "a position within the bound (R-305)");
   return index > start_.index ? LogId{.term = at(index).term, .index = index} : start_;
 }
 
 std::size_t Log::copy_range(Index from, std::size_t entries_max, std::size_t bytes_max,
                             std::vector<Entry>& into) const {
+  ensure(from > start_.index, "what is copied is in memory");
   std::size_t bytes = 0;
   std::size_t entries = 0;
   for (Index index = from; index <= last().index && entries < entries_max; index = next(index)) {
@@ -129,6 +133,7 @@ const Entry& Log::at(Index index) const {
 
 void Log::grow() {
   std::vector<Entry> larger(std::max(smallest_ring, ring_.size() * 2));
+  ensure((larger.size() & (larger.size() - 1)) == 0, "a ring's size is a power of two");
   for (std::size_t offset = 0; offset < count_; ++offset) {
     larger[offset] = std::move(slot(offset));
   }

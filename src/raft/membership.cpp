@@ -50,6 +50,7 @@ std::vector<RemovedMember> removed_after(const Configuration& current, const std
     }
   }
   std::ranges::sort(removed);
+  ensure(removed.size() >= current.removed.size(), "tombstones stay (R-413)");
   return removed;
 }
 
@@ -67,6 +68,7 @@ bool is_voter(const Configuration& configuration, NodeId id) {
 
 ConfigurationHistory::ConfigurationHistory(StoredConfiguration base) {
   stack_.push_back(std::move(base));
+  ensure(stack_.size() == 1, "one configuration always rules");
 }
 
 const StoredConfiguration& ConfigurationHistory::at(Index index) const {
@@ -100,10 +102,11 @@ void ConfigurationHistory::compact(Index index) {
 void ConfigurationHistory::reset(StoredConfiguration base) {
   stack_.clear();
   stack_.push_back(std::move(base));
+  ensure(stack_.size() == 1, "a snapshot's configuration takes the place of all (R-402)");
 }
 
 Configuration first_step(const Configuration& current, std::vector<Member> target) {
-  ensure(!is_joint(current), "one change at a time (R-403)");
+  ensure(!is_joint(current) && can_decide(current), "one change at a time (R-403), from a sound configuration");
   std::ranges::sort(target, {}, &Member::id);
   const std::vector<NodeId> before = voters_of(current.members);
   Configuration step;
@@ -130,6 +133,9 @@ Configuration first_step(const Configuration& current, std::vector<Member> targe
   step.members = std::move(target);
   // Who votes until the joint phase ends is not gone yet.
   step.removed = removed_after(current, step.members);
+  ensure(is_joint(step), "more than one voter changes by way of both majorities (R-404)");
+  ensure(std::ranges::all_of(step.outgoing, [&step](NodeId id) { return find_member(step, id) != nullptr; }),
+         "who still votes is still a member (R-405)");
   return step;
 }
 
@@ -146,7 +152,13 @@ Configuration after_joint(const Configuration& joint) {
     }
   }
   after.removed = removed_after(joint, after.members);
+  ensure(!is_joint(after) && !voters_of(after.members).empty(), "somebody votes when the joint phase is over (R-405)");
   return after;
+}
+
+bool can_decide(const Configuration& configuration) {
+  const std::size_t voters = voters_of(configuration.members).size();
+  return voters >= 1 && voters <= voters_max && configuration.outgoing.size() <= voters_max;
 }
 
 Result<void> check_target(const Configuration& current, const std::vector<Member>& target) {

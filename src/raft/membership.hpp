@@ -46,6 +46,8 @@ class ConfigurationHistory {
 // The configuration that follows a joint one.
 [[nodiscard]] Configuration after_joint(const Configuration& joint);
 
+// Whether a majority of it can be told: one voter at least in each half, `voters_max` at most.
+[[nodiscard]] bool can_decide(const Configuration& configuration);
 // Whether `target` may follow `current` at all: refused with the reason.
 [[nodiscard]] Result<void> check_target(const Configuration& current, const std::vector<Member>& target);
 

@@ -52,6 +52,7 @@ bool Progress::accepted(Index match) {
   }
   next_ = std::max(next_, next(match_));
   while (inflight_head_ < inflight_.size() && inflight_[inflight_head_].last <= match_) {
+    ensure(inflight_bytes_ >= inflight_[inflight_head_].bytes, "what was sent was counted (R-307)");
     inflight_bytes_ -= inflight_[inflight_head_].bytes;
     ++inflight_head_;
   }
@@ -70,6 +71,7 @@ bool Progress::refused(std::uint64_t sequence, Index agreed) {
   }
   become_probe();
   next_ = std::max(next(match_), next(agreed));
+  ensure(next_ > match_, "a refusal never goes back behind what is acknowledged (R-306)");
   return true;
 }
 
@@ -79,6 +81,7 @@ void Progress::rewind(Index agreed) {
 }
 
 bool Progress::nudge(Index last) {
+  ensure(match_ <= last, "nobody has more than the leader (I-103)");
   if (flow_ == Flow::probe) {
     probe_is_out_ = false;  // R-309, K-23: also where it has everything, or it would never leave the probe.
     return true;
@@ -100,10 +103,12 @@ void Progress::become_probe() {
   probe_is_out_ = false;
   first_valid_sequence_ = sequence_ + 1;
   clear_window();
+  ensure(next_ > match_, "what is sent next is not acknowledged yet (I-111)");
 }
 
 void Progress::become_snapshot() {
   flow_ = Flow::snapshot;
+  ensure(!snapshot.has_value(), "one transfer at a time (R-605)");
   snapshot = SnapshotTransfer{};
   first_valid_sequence_ = sequence_ + 1;
   clear_window();
@@ -114,6 +119,7 @@ void Progress::clear_window() {
   inflight_.clear();
   inflight_head_ = 0;
   inflight_bytes_ = 0;
+  ensure(inflight_messages() == 0, "both counters are cleared (R-307, K-24)");
   heard_since_nudge_ = true;
   is_reading_log = false;
   agrees_up_to.reset();

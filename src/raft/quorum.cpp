@@ -12,6 +12,7 @@ Verdict verdict_of(const VoterSet& set, const std::function<std::optional<bool>(
     refused += answer == false ? 1U : 0U;
   }
   ensure(granted + refused <= set.size(), "a voter counts once");
+  ensure(2 * set.majority() > set.size(), "two majorities share a voter (RAFT-22)");
   if (granted >= set.majority()) {
     return Verdict::won;
   }
@@ -39,6 +40,7 @@ Electorate::Electorate(const Configuration& configuration) {
   for (const NodeId id : configuration.outgoing) {
     outgoing_.add(id);
   }
+  ensure(configuration.members.empty() || incoming_.size() > 0, "somebody votes (R-414)");
 }
 
 bool Electorate::is_alone(NodeId id) const {

@@ -8,6 +8,7 @@
 namespace quorate::raft {
 
 void Core::read_index(std::uint64_t id) {
+  ensure(applied_ <= commit_, "no state is ahead of what is committed (R-702)");
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (leader->rounds.size() >= config_.limits.waiting_reads_max) {
       refused_reads_.push_back(id);
@@ -25,6 +26,7 @@ void Core::read_index(std::uint64_t id) {
     return;
   }
   const std::uint64_t attempt = next_number();
+  ensure(follower->reads.empty() || follower->reads.back().attempt < attempt, "a fresh number each time (R-703)");
   follower->reads.push_back(
       ForwardedRead{.attempt = attempt, .id = id, .deadline = after_us(now_, config_.timing.election_us)});
   send(follower->leader, ReadRequest{.term = hard_state_.term, .attempt = attempt});
@@ -39,15 +41,19 @@ void Core::confirm_rounds(Leader& leader) {
     const Progress* peer = find_peer(voter);
     return peer == nullptr ? std::uint64_t{0} : peer->confirmed_round;
   });
+  ensure(round <= leader.rounds.newest(), "nobody answers a round that was never sent (R-703)");
   std::vector<ConfirmedRead> confirmed;
   leader.rounds.confirm(round, confirmed);
+  ensure(confirmed.empty() || commit_ >= leader.term_start, "no index before a commit in the own term (R-702)");
   for (const ConfirmedRead& read : confirmed) {
+    ensure(read.index <= commit_, "a read's index is committed (R-702)");
     answer_read(read.waiter, read.index);
   }
 }
 
 // No index: to be asked again.
 void Core::answer_read(const ReadWaiter& waiter, std::optional<Index> index) {
+  ensure(waiter.from != config_.self, "the own reads are answered here");
   if (raw(waiter.from) != 0) {
     send(waiter.from, ReadReply{.term = hard_state_.term,
                                 .attempt = waiter.id,
@@ -63,6 +69,7 @@ void Core::answer_read(const ReadWaiter& waiter, std::optional<Index> index) {
 
 // a lost question or answer is asked again by whoever waits, under a fresh number.
 void Core::expire_forwarded_reads(Follower& follower) {
+  ensure(follower.reads.empty() || raw(follower.leader) != 0, "somebody was asked (R-705)");
   std::erase_if(follower.reads, [this](const ForwardedRead& read) {
     const bool is_late = now_ >= read.deadline;
     if (is_late) {
@@ -95,6 +102,7 @@ Result<void> Core::on(NodeId /*from*/, const ReadReply& reply) {
   if (found == follower->reads.end()) {
     return {};  // not the attempt that waits.
   }
+  ensure(reply.attempt <= numbers_, "only what was asked is answered (R-009)");
   const std::uint64_t id = found->id;
   follower->reads.erase(found);
   answer_read(ReadWaiter{.from = NodeId{}, .id = id}, reply.is_refused ? std::nullopt : std::optional(reply.index));
@@ -112,6 +120,7 @@ bool Core::holds_lease(MonoTime now) const {
   }
   const std::int64_t election = config_.timing.election_us;
   const std::int64_t safe_us = election - election * config_.lease.drift_ppm / 1'000'000 - config_.lease.margin_us;
+  ensure(safe_us < election, "a lease ends before anybody else can lead (R-707)");
   return elapsed_us(*leader->rounds.confirmed_at(), now) < safe_us;
 }
 

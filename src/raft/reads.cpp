@@ -18,6 +18,7 @@ void ReadRounds::add(ReadWaiter waiter, std::optional<Index> commit) {
 void ReadRounds::fix(Index commit) {
   for (Waiting& waiting : waiting_) {
     if (!waiting.index) {
+      ensure(waiting.round == 0, "no round covers a read without an index (R-702)");
       waiting.index = commit;
       ++uncovered_;
     }
@@ -28,6 +29,7 @@ std::uint64_t ReadRounds::begin(MonoTime now) {
   ++newest_;
   for (Waiting& waiting : waiting_) {
     if (waiting.index && waiting.round == 0) {
+      ensure(uncovered_ > 0, "what has no round yet was counted");
       waiting.round = newest_;
       --uncovered_;
     }
@@ -49,12 +51,14 @@ void ReadRounds::confirm(std::uint64_t round, std::vector<ConfirmedRead>& into) 
     sent_.pop_front();
   }
   while (!waiting_.empty() && waiting_.front().round != 0 && waiting_.front().round <= round) {
+    ensure(waiting_.front().index.has_value(), "what a round covers has an index (R-702)");
     into.push_back(ConfirmedRead{.waiter = waiting_.front().waiter, .index = *waiting_.front().index});
     waiting_.pop_front();
   }
 }
 
 void ReadRounds::restart_lease() {
+  ensure(first_for_lease_ <= newest_ + 1, "only rounds to come count for a lease (R-707)");
   first_for_lease_ = newest_ + 1;
   confirmed_at_.reset();
 }

@@ -15,6 +15,7 @@ constexpr std::int64_t departed_timeouts =
 }  // namespace
 
 void Core::tick_leader(Leader& leader) {
+  ensure(leader.term_start <= log_.last().index, "a leader's no-op stays in its log (I-103)");
   if (config_.has_check_quorum && !has_live_quorum(leader)) {
     become_follower(hard_state_.term, NodeId{});
     return;
@@ -37,6 +38,7 @@ void Core::tick_leader(Leader& leader) {
 // to every member, whatever else is under way.
 void Core::heartbeat(Leader& leader) {
   const std::uint64_t round = leader.rounds.begin(now_);
+  ensure(!leader.rounds.wants_round(), "a round covers all that waits (R-704)");
   for (const Progress& peer : leader.peers) {
     send(peer.id(), Heartbeat{.term = hard_state_.term, .commit = std::min(commit_, peer.match()), .round = round});
   }
@@ -46,6 +48,7 @@ void Core::heartbeat(Leader& leader) {
 
 // Once a turn, when all that the turn brought is known: so its proposals are one message to each peer.
 void Core::replicate(Leader& leader) {
+  ensure(role() == Role::leader, "entries flow from the leader only (RAFT-40)");
   must_replicate_ = false;
   if (leader.rounds.wants_round()) {
     heartbeat(leader);
@@ -56,6 +59,8 @@ void Core::replicate(Leader& leader) {
 }
 
 void Core::replicate_to(Progress& peer) {
+  ensure(peer.id() != config_.self, "nobody replicates to himself");
+  ensure(peer.match() <= log_.last().index, "nobody has more than the leader (I-103)");
   while (peer.is_open(config_.limits) && peer.next_index() <= log_.last().index) {
     if (!log_.term_at(previous(peer.next_index()))) {
       read_log(peer);  // R-304, K-22: what has left the memory has no known term.
@@ -72,6 +77,7 @@ void Core::replicate_to(Progress& peer) {
 // Entries from memory, or none: an empty append at the pipeline's end.
 void Core::send_append(Progress& peer, bool is_empty) {
   const Index before = previous(peer.next_index());
+  ensure(before >= peer.match() && before <= log_.last().index, "an append continues what the peer may have (I-111)");
   const std::optional<Term> term = log_.term_at(before);
   if (!term) {
     return;
@@ -87,6 +93,8 @@ void Core::send_append(Progress& peer, bool is_empty) {
 
 void Core::send_entries(Progress& peer, LogId before, std::vector<Entry> entries, std::size_t bytes) {
   const Index last = entries.empty() ? before.index : entries.back().index;
+  ensure(entries.empty() || entries.front().index == next(before.index), "entries follow their previous one (R-301)");
+  ensure(before.term <= hard_state_.term && last <= log_.last().index, "a leader sends what its log has (I-103)");
   const std::uint64_t sequence = peer.sent(last, bytes);
   peer.told_commit = commit_;
   send(peer.id(), AppendRequest{.term = hard_state_.term,
@@ -99,6 +107,7 @@ void Core::send_entries(Progress& peer, LogId before, std::vector<Entry> entries
 // One part at a time: the answer sends it and asks for the next.
 void Core::read_log(Progress& peer) {
   if (!peer.is_reading_log) {
+    ensure(peer.flow() != Flow::snapshot, "who gets a snapshot gets no entries (R-306)");
     peer.is_reading_log = true;
     const Term term = peer.agrees_up_to.value_or(hard_state_.term);
     log_reads_.push_back(LogRead{.peer = peer.id(),
@@ -136,9 +145,15 @@ void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
 
 void Core::log_unavailable(NodeId id) {
   Progress* peer = find_peer(id);
-  if (peer != nullptr && std::exchange(peer->is_reading_log, false)) {
-    begin_snapshot(*peer);
+  if (peer == nullptr || !std::exchange(peer->is_reading_log, false)) {
+    return;
   }
+  ensure(peer->flow() != Flow::snapshot, "who gets a snapshot gets no entries (R-306)");
+  if (peer->match() >= log_.start().index) {
+    must_replicate_ = true;  // a late acknowledgement has brought it back to what is in memory.
+    return;
+  }
+  begin_snapshot(*peer);
 }
 
 // One Progress for each other member; who was removed is still told of it for a while.
@@ -160,6 +175,7 @@ void Core::align_peers(Leader& leader) {
       leader.peers.insert(place, Progress(member.id, next(log_.last().index), now_));
     }
   }
+  ensure(leader.peers.size() + 1 >= configuration.members.size(), "every other member is known (R-309)");
 }
 
 Progress* Core::find_peer(NodeId id) {
@@ -192,6 +208,7 @@ Result<void> Core::on(NodeId from, const AppendReply& reply) {
     return {};
   }
   const bool is_news = peer->accepted(reply.match);
+  ensure(peer->match() <= log_.last().index, "nobody has more than the leader (I-103)");
   if (peer->flow() == Flow::snapshot && peer->snapshot->id && peer->snapshot->id->point.index <= reply.match) {
     peer->become_probe();
   }
@@ -214,6 +231,7 @@ Result<void> Core::on(NodeId from, const HeartbeatReply& reply) {
   if (reply.round > leader.rounds.newest()) {
     return failure(ErrorCode::invalid, "a peer answers a heartbeat that was never sent");
   }
+  ensure(leader.term_start <= log_.last().index, "a leader's no-op stays in its log (I-103)");
   peer->heard = now_;
   peer->confirmed_round = std::max(peer->confirmed_round, reply.round);
   if (peer->nudge(log_.last().index)) {
@@ -235,6 +253,7 @@ void Core::unreachable(NodeId id) {
   if (peer != nullptr && peer->flow() == Flow::replicate) {
     peer->become_probe();
     peer->pause();
+    ensure(!peer->is_open(config_.limits), "after a loss the next heartbeat's answer goes on (R-306)");
   }
 }
 
@@ -253,10 +272,12 @@ void Core::advance_commit() {
     return;
   }
   ensure(log_.term_at(reached) == hard_state_.term, "after its no-op a leader appends entries of its own term only");
+  ensure(reached <= log_.last().index, "a quorum holds no more than its leader (I-103)");
   const bool is_first = commit_ < leader.term_start;
   for (Index index = std::max(next(commit_), leader.term_start); index <= reached; index = next(index)) {
     const Entry& entry = log_.at(index);
     if (entry.kind == EntryKind::command) {
+      ensure(uncommitted_entries_ > 0, "what is committed was counted when it was proposed (R-317)");
       uncommitted_bytes_ -= sizeof(Entry) + entry.command.size();
       --uncommitted_entries_;
     }
@@ -271,6 +292,7 @@ void Core::advance_commit() {
 
 // What a newly committed configuration asks of its leader.
 void Core::settle_commit(Leader& leader) {
+  ensure(commit_ >= leader.term_start, "a leader's commits are of its own term (R-310)");
   if (configurations_.effective_id().index > commit_) {
     return;
   }
