@@ -12,6 +12,25 @@
 
 namespace {
 
+// The first argument, if it should name a command and names none: the library would only say that one is required.
+const char* unknown_command(const CLI::App& app, int count, char** arguments) {
+  if (count < 2 || arguments[1][0] == '-' || arguments[1][0] == '\0') {
+    return nullptr;
+  }
+  const auto commands = app.get_subcommands([&](const CLI::App* command) { return command->check_name(arguments[1]); });
+  return commands.empty() ? arguments[1] : nullptr;
+}
+
+void print_commands(const CLI::App& app, const char* unknown) {
+  std::string names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  std::fputs(
+      fmt::format("quorate: there is no command '{}'. There are: {}; see quorate --help\n", unknown, names).c_str(),
+      stderr);
+}
+
 int run(int count, char** arguments) {
   CLI::App app{"Quorate: a coordination service that ZooKeeper clients work with unchanged", "quorate"};
   app.set_version_flag("--version", fmt::format("quorate {} ({}, {})", quorate::server::version(),
@@ -27,11 +46,20 @@ int run(int count, char** arguments) {
   quorate::cli::add_bench(app, exit_code);
   quorate::cli::add_verify(app, exit_code);
   quorate::cli::add_repair(app, exit_code);
+  constexpr int invalid = static_cast<int>(quorate::server::ExitCode::invalid_config);
+  if (count < 2) {
+    std::fputs(app.help().c_str(), stdout);
+    return invalid;  // Nothing was done: a service file that forgot its command should not seem to work.
+  }
+  if (const char* unknown = unknown_command(app, count, arguments)) {
+    print_commands(app, unknown);
+    return invalid;
+  }
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
     app.exit(error);  // Prints the help, the version, or what is wrong.
-    return error.get_exit_code() == 0 ? 0 : static_cast<int>(quorate::server::ExitCode::invalid_config);
+    return error.get_exit_code() == 0 ? 0 : invalid;
   }
   return exit_code;
 }
