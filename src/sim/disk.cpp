@@ -66,6 +66,9 @@ class Disk::OpenFile final : public storage::File {
     if (bytes == nullptr) {
       return std::unexpected(void_error());
     }
+    if (bytes->failing == Access::size) {
+      return failure(ErrorCode::io, "an inode cannot be read");
+    }
     return bytes->cache.size();
   }
 
@@ -283,6 +286,9 @@ Result<std::unique_ptr<storage::File>> Disk::open(const std::string& path, Open 
     if (how == Open::create_new || contents_.at(found->second).is_directory) {
       return failure(ErrorCode::invalid, path + " exists, or is a directory");
     }
+    if (contents_.at(found->second).failing == Access::open) {
+      return failure(ErrorCode::io, path + " cannot be opened");
+    }
     return std::make_unique<OpenFile>(*this, found->second, std::string{});
   }
   if (how == Open::existing) {
@@ -426,6 +432,10 @@ std::uint64_t Disk::used_bytes() const {
 
 void Disk::fail_reads(const std::string& path, std::uint64_t offset) {
   contents_.at(names_.at(path)).unreadable_from = offset;
+}
+
+void Disk::fail(const std::string& path, Access access) {
+  contents_.at(names_.at(path)).failing = access;
 }
 
 void Disk::corrupt(const std::string& path, std::uint64_t offset, std::uint8_t mask) {

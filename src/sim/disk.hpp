@@ -38,6 +38,9 @@ class Disk final : public storage::Disk {
   void fail_at(std::uint64_t operation, ErrorCode code);
   // From now on reads of this file that reach `offset` fail: a bad sector (F-304). The file exists.
   void fail_reads(const std::string& path, std::uint64_t offset);
+  // From now on this file cannot be opened, or not asked for its size: damage of the file system (F-304). It exists.
+  enum class Access : std::uint8_t { open, size };
+  void fail(const std::string& path, Access access);
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   [[nodiscard]] std::uint64_t operations() const { return operations_; }
   [[nodiscard]] bool has_crashed() const { return crashed_; }
@@ -68,6 +71,7 @@ class Disk final : public storage::Disk {
     std::string durable;
     std::set<std::uint64_t> dirty;  // Sectors.
     std::uint64_t unreadable_from = UINT64_MAX;
+    std::optional<Access> failing = std::nullopt;
   };
   // A change of names that is not durable yet. `to` appears with `content`, `from` goes; either may be empty.
   struct NameChange {

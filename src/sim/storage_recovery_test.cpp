@@ -371,6 +371,32 @@ TEST(StorageRecovery, a_snapshot_that_cannot_be_read_is_replaced_by_the_older_on
   }
 }
 
+TEST(StorageRecovery, a_snapshot_that_cannot_be_opened_is_replaced_by_the_older_one) {
+  Sample sample([](Life& life) { EXPECT_TRUE(life.snapshot() && life.append(2, 10) && life.snapshot()); });
+  sample.disk.restart();
+  const std::string newest = "data/snapshots/00000000000000000006.snapshot";
+  const std::string older = "data/snapshots/00000000000000000004.snapshot";
+  for (const Disk::Access access : {Disk::Access::open, Disk::Access::size}) {
+    Disk disk = sample.disk;
+    disk.fail(newest, access);
+    const auto recovery = look(disk);
+    ASSERT_TRUE(recovery) << recovery.error().message;
+    EXPECT_TRUE(recovery->may_start());
+    EXPECT_EQ(recovery->snapshot->index, Index{4});
+    const Damage* damage = find(*recovery, Damage::Kind::bad_snapshot);
+    ASSERT_NE(damage, nullptr);
+    EXPECT_EQ(damage->file, newest);
+    EXPECT_NE(damage->explanation.find("cannot be read"), std::string::npos) << damage->explanation;
+    // A spare one that fails is no reason to stop either.
+    disk = sample.disk;
+    disk.fail(older, access);
+    const auto spare = look(disk);
+    ASSERT_TRUE(spare) << spare.error().message;
+    EXPECT_TRUE(spare->may_start());
+    EXPECT_EQ(spare->snapshot->index, Index{6});
+  }
+}
+
 TEST(StorageRecovery, a_log_that_cannot_be_read_names_file_and_offset) {
   Sample sample([](Life& life) { EXPECT_TRUE(life.append(1, 1 << 20)); });
   sample.disk.restart();

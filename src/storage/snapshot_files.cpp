@@ -232,15 +232,11 @@ Result<std::vector<SnapshotFile>> list_files(DataDirectory& directory, std::stri
       continue;
     }
     const std::string path = directory.snapshot_directory() + "/" + name;
-    auto handle = directory.disk().open(path, Disk::Open::existing);
-    if (!handle) {
-      return std::unexpected(handle.error());
-    }
-    const auto bytes = (*handle)->size();
-    if (!bytes) {
-      return std::unexpected(bytes.error());
-    }
-    files.push_back(SnapshotFile{path, *index, *bytes});
+    // One that cannot even be opened is listed too: what is wrong with it is for its reader to say, who then takes an
+    // older one.
+    const auto handle = directory.disk().open(path, Disk::Open::existing);
+    const auto bytes = handle ? (*handle)->size() : std::uint64_t{0};
+    files.push_back(SnapshotFile{.path = path, .index = *index, .bytes = bytes.value_or(0)});
   }
   std::ranges::sort(files, std::ranges::greater{}, &SnapshotFile::index);
   return files;

@@ -27,7 +27,7 @@ using Executor = std::function<void(std::vector<std::function<void()>>&)>;
 struct SnapshotFile {
   std::string path;
   Index index{};
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  // 0 if the file does not say.
 
   friend bool operator==(const SnapshotFile&, const SnapshotFile&) = default;
 };
