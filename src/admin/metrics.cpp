@@ -144,9 +144,12 @@ void list_summaries(const Metrics& metrics, List& list) {
 void list_own(const ServerStatus& server, const Metrics* metrics, List& list) {
   list.gauge("resident_memory_bytes", server.memory.resident_bytes);
   list.gauge("tree_memory_bytes", server.memory.tree_bytes);
+  list.gauge("tree_live_bytes", server.memory.tree_live_bytes);
+  list.gauge("tree_limit_bytes", server.memory.tree_limit_bytes);
   list.gauge("log_memory_bytes", server.memory.log_bytes);
   list.gauge("watch_memory_bytes", server.memory.watch_bytes);
   if (metrics != nullptr) {
+    list.counter("writes_refused_for_memory", metrics->writes_refused_for_memory);
     list.counter("connections_rate_limited", metrics->connections_rate_limited);
     list.histogram("readlatency_us", Kind::quantiles, metrics->read_latency_us, 1);
     list.histogram("updatelatency_us", Kind::quantiles, metrics->update_latency_us, 1);

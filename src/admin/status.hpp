@@ -87,7 +87,8 @@ struct Metrics {
   std::uint64_t watch_bytes = 0;
   std::uint64_t requests_throttled = 0;
   std::uint64_t stale_requests_dropped = 0;
-  std::uint64_t connections_rate_limited = 0;  // Turned away by the token bucket.
+  std::uint64_t writes_refused_for_memory = 0;  // By the tree's budget.
+  std::uint64_t connections_rate_limited = 0;   // Turned away by the token bucket.
   std::uint64_t large_requests_rejected = 0;
   std::uint64_t auth_failures = 0;
   std::uint64_t slow_fsyncs = 0;  // Over fsync.warningthresholdms.
@@ -97,7 +98,9 @@ struct Metrics {
 struct MemoryStatus {
   std::uint64_t resident_bytes = 0;
   std::uint64_t tree_bytes = 0;
-  std::uint64_t log_bytes = 0;  // The log's tail that is kept in memory.
+  std::uint64_t tree_live_bytes = 0;   // What the budget counts; the rest is kept for what comes.
+  std::uint64_t tree_limit_bytes = 0;  // The budget; 0: none.
+  std::uint64_t log_bytes = 0;         // The log's tail that is kept in memory.
   std::uint64_t watch_bytes = 0;
 };
 

@@ -89,6 +89,7 @@ void Replica::State::apply_command(const raft::Entry& entry) {
   if (is_own) {
     ensure(command->number == first_unresolved, "the own stream comes back in order");
     origin = origins.pop_front();
+    growth_under_way -= origin.growth;
     ++first_unresolved;
   }
   if (streams.judge(command->stream, command->number) != StreamVerdict::execute) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ensure.hpp"
+#include "replica/growth.hpp"
 #include "replica/replica_state.hpp"
 #include "wire/configuration.hpp"
 
@@ -77,12 +78,28 @@ bool Replica::State::has_room(std::size_t bytes) const {
                           queued_bytes + arena.size() + bytes <= limits.uncommitted_bytes_max);
 }
 
+// S-206: what grows the tree is refused while it can still be cleaned up; deletes, sets that replace, sessions and what
+// is under way go on.
+bool Replica::State::has_memory(const Submission& submission, std::size_t& growth) {
+  if (config.tree_bytes_max == 0) {
+    return true;
+  }
+  growth = growth_of(submission, tree, decode_scratch, request);
+  if (growth == 0 || tree.live_bytes() + growth_under_way + growth <= config.tree_bytes_max) {
+    return true;
+  }
+  ++stats.refused_for_memory;
+  return false;
+}
+
 bool Replica::submit(std::uint32_t front, const Submission& submission) {
   ensure(front < state_->fronts.size(), "a submission comes from an attached front");
   const bool admitted =
       state_->serving && (!state_->disk_full || goes_on_with_full_disk(submission)) &&
       state_->has_room(submission.request.size() + submission.credentials_bytes + command_overhead_bytes);
-  if (!admitted) {
+  Origin origin{
+      .front = front, .connection = submission.connection, .with_read_only_flag = submission.with_read_only_flag};
+  if (!admitted || !state_->has_memory(submission, origin.growth)) {
     ++state_->stats.refused;
     return false;
   }
@@ -94,9 +111,7 @@ bool Replica::submit(std::uint32_t front, const Submission& submission) {
                         .xid = submission.xid,
                         .opcode = submission.opcode,
                         .request = submission.request};
-  state_->enqueue(command, Origin{.front = front,
-                                  .connection = submission.connection,
-                                  .with_read_only_flag = submission.with_read_only_flag});
+  state_->enqueue(command, origin);
   return true;
 }
 
@@ -107,6 +122,7 @@ void Replica::State::enqueue(wire::Command& command, const Origin& origin) {
   wire::encode_command(arena, command);
   arena_ends.push_back(arena.size());
   origins.push_back(origin);
+  growth_under_way += origin.growth;
 
   const auto bytes = static_cast<std::int64_t>(arena.size() - before);
   ++stats.proposals;

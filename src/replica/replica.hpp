@@ -36,6 +36,8 @@ struct ReplicaConfig {
   std::size_t containers_per_minute_max = 10000;
   std::uint64_t snapshot_entries = 100000;  // snapCount; drawn anew from [half, whole] after every snapshot.
   std::uint64_t snapshot_log_bytes = 4ULL << 30;
+  std::size_t tree_bytes_max =
+      0;  // treeMemoryLimitInMb: what would take Tree::live_bytes() over it is refused; 0: off.
 };
 
 // The state as storage restored it.
@@ -61,8 +63,9 @@ struct ReplicaStats {
   std::int64_t proposal_bytes_last = -1;
   std::int64_t proposal_bytes_min = -1;
   std::int64_t proposal_bytes_max = -1;
-  std::uint64_t refused = 0;       // Submissions refused before they had a number.
-  std::uint64_t void_entries = 0;  // Entries without effect: another generation, a gap, a repetition.
+  std::uint64_t refused = 0;             // Submissions refused before they had a number.
+  std::uint64_t refused_for_memory = 0;  // Those of them that the tree's budget has no room for.
+  std::uint64_t void_entries = 0;        // Entries without effect: another generation, a gap, a repetition.
   std::uint64_t sessions_expired = 0;
   SessionId last_expired{};  // The newest of them ...
   std::int32_t last_expired_timeout_ms = 0;
@@ -81,7 +84,7 @@ class Replica {
   void attach(std::uint32_t front, Mailbox& mailbox, tree::WatchTable& watches);
 
   // Gives the write a number in this server's stream; false: refused before it had one (too much under way, disk full,
-  // not yet serving) and the front answers -7 (Front::refused).
+  // the tree's budget used up, not yet serving) and the front answers -7 (Front::refused).
   [[nodiscard]] bool submit(std::uint32_t front, const Submission& submission);
   // Reports must reach the replica within SessionExpiry::report_lag_ms of `at`, and before a tick of the same turn.
   void touch(SessionId session, MonoTime at);

@@ -31,6 +31,7 @@ struct Origin {
   std::uint32_t front = nobody;
   ConnectionRef connection;
   bool with_read_only_flag = false;
+  std::size_t growth = 0;  // Of the tree, at most, where there is a budget.
 };
 
 struct Attached {
@@ -48,6 +49,7 @@ struct Replica::State {
 
   // replica.cpp
   [[nodiscard]] bool has_room(std::size_t bytes) const;
+  [[nodiscard]] bool has_memory(const Submission& submission, std::size_t& growth);
   void enqueue(wire::Command& command, const Origin& origin);
   void propose();
   [[nodiscard]] bool mail_is_full() const;
@@ -101,6 +103,7 @@ struct Replica::State {
   std::vector<std::size_t> arena_ends;  // Where each command ends.
   std::vector<Blob> queued;             // Of earlier turns, refused by the core for now.
   std::size_t queued_bytes = 0;
+  std::size_t growth_under_way = 0;  // The sum over `origins`.
   std::uint64_t last_number = 0;
   std::uint64_t first_unresolved = 1;  // The number of origins[0].
   Ring<Origin> origins;

@@ -141,6 +141,8 @@ void AdminDesk::gather_server(admin::ServerStatus& into) const {
   into.trace_mask = trace_mask_;
   into.memory = {.resident_bytes = resident_bytes(),
                  .tree_bytes = tree.memory_bytes(),
+                 .tree_live_bytes = tree.live_bytes(),
+                 .tree_limit_bytes = config_.tree_bytes_max,
                  .log_bytes = sources_.replica.core().log().bytes(),
                  .watch_bytes = sources_.front.watches().bytes()};
 }
@@ -177,6 +179,7 @@ std::unique_ptr<admin::Metrics> AdminDesk::gather_metrics() const {
   metrics->response_bytes = front.bytes_sent;
   metrics->watch_bytes = front.event_bytes;
   metrics->stale_requests_dropped = front.late_requests_dropped;
+  metrics->writes_refused_for_memory = replica.refused_for_memory;
   metrics->connections_rate_limited = front.connections_rate_limited;
   metrics->requests_throttled = front.operations_throttled;
   metrics->large_requests_rejected = front.large_requests_rejected;

@@ -436,6 +436,7 @@ class Reader {
     config.snapshots_kept = static_cast<std::size_t>(number("autopurge.snapRetainCount"));
     const std::int64_t volume = number("snapSizeLimitInKb");
     config.snapshot_log_bytes = volume <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(volume) * 1024;
+    config.tree_bytes_max = static_cast<std::size_t>(number("treeMemoryLimitInMb")) << 20;
     config.segment_bytes = static_cast<std::uint64_t>(number("preAllocSize")) * 1024;
     config.tail_entries_max = static_cast<std::size_t>(number("commitLogCount"));
     config.checks_acls_early = is_true("enableEagerACLCheck");

@@ -47,6 +47,7 @@ struct Config {
   std::uint64_t snapshot_entries = 100000;
   std::uint64_t snapshot_log_bytes = 4ULL << 30;  // UINT64_MAX: no limit.
   std::size_t snapshots_kept = 3;
+  std::size_t tree_bytes_max = 0;  // 0: no limit.
   std::uint64_t segment_bytes = 64U << 20;
   std::size_t tail_entries_max = 500;
   bool skip_acl = false;

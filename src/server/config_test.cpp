@@ -434,6 +434,7 @@ TEST(config, values_reach_the_server_in_its_units) {
           "clientPortAddress=0.0.0.0\ndataLogDir=/l\nmaxClientCnxns=-1\nmaxCnxns=7\nnio.sessionlessCnxnTimeout=11\n"
           "jute.maxbuffer=0x100000\nzookeeper.globalOutstandingLimit=12\nclientTcpKeepAlive=TRUE\n"
           "fsync.warningthresholdms=20\nsnapCount=1\nsnapSizeLimitInKb=0\npreAllocSize=2048\ncommitLogCount=9\n"
+          "treeMemoryLimitInMb=3\n"
           "enforceQuota=true\nextendedTypesEnabled=true\nreconfigEnabled=true\nznode.container.checkIntervalMs=5\n"
           "znode.container.maxPerMinute=6\nznode.container.maxNeverUsedIntervalMs=8\n"
           "DigestAuthenticationProvider.superDigest=super:abc=\nminSessionTimeout=1000\nmaxSessionTimeout=3000\n"
@@ -451,6 +452,7 @@ TEST(config, values_reach_the_server_in_its_units) {
   EXPECT_EQ(config.snapshot_entries, 2U);
   EXPECT_EQ(config.snapshot_log_bytes, UINT64_MAX);
   EXPECT_EQ(config.segment_bytes, 2048U * 1024U);
+  EXPECT_EQ(config.tree_bytes_max, 3U << 20);
   EXPECT_EQ(config.tail_entries_max, 9U);
   EXPECT_TRUE(config.enforce_quota && config.extended_types && config.reconfig_enabled);
   EXPECT_EQ(config.container_check_ms, 5);

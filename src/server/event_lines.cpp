@@ -62,6 +62,28 @@ std::optional<EventLine> ChangeLines::quotas(const tree::QuotaExcess& quota) {
                                        quota.is_hard ? "hard" : "soft", quota.limit, others(fresh - 1))};
 }
 
+std::optional<EventLine> ChangeLines::memory(const replica::ReplicaStats& replica, std::size_t used,
+                                             std::size_t limit) {
+  constexpr std::size_t mib = 1U << 20;
+  const bool refuses = replica.refused_for_memory != std::exchange(refused_for_memory_, replica.refused_for_memory);
+  const bool begins = refuses && !is_out_of_memory_;
+  const bool ends = !refuses && is_out_of_memory_ && used < limit - limit / 20;
+  if (!begins && !ends) {
+    return std::nullopt;
+  }
+  is_out_of_memory_ = begins;
+  if (begins) {
+    return EventLine{
+        .level = LogLevel::error,
+        .text = fmt::format("the tree takes {} MiB and may take {} (treeMemoryLimitInMb): what grows it is "
+                            "refused until something is deleted",
+                            used / mib, limit / mib)};
+  }
+  return EventLine{
+      .level = LogLevel::info,
+      .text = fmt::format("the tree has room again, {} of {} MiB: writes are served", used / mib, limit / mib)};
+}
+
 void log_line(const EventLine& line) {
   switch (line.level) {
     case LogLevel::debug:

@@ -45,10 +45,15 @@ class ChangeLines {
 
   std::optional<EventLine> expiries(const replica::ReplicaStats& replica);
   std::optional<EventLine> quotas(const tree::QuotaExcess& quota);
+  // One line when the budget begins to refuse, one when there is room again: a twentieth of it, so that the two do not
+  // take turns.
+  std::optional<EventLine> memory(const replica::ReplicaStats& replica, std::size_t used, std::size_t limit);
 
  private:
   std::uint64_t expired_ = 0;
   std::uint64_t quota_excesses_ = 0;
+  std::uint64_t refused_for_memory_ = 0;
+  bool is_out_of_memory_ = false;
 };
 
 void log_line(const EventLine& line);

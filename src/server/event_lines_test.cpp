@@ -114,5 +114,27 @@ TEST(change_lines, a_quota_that_the_replayed_log_exceeded_is_no_news) {
   EXPECT_TRUE(lines.quotas(quota).has_value());
 }
 
+TEST(change_lines, the_tree_s_budget_has_a_line_when_it_refuses_and_one_when_there_is_room_again) {  // S-206
+  constexpr std::size_t mib = 1U << 20;
+  ChangeLines lines;
+  replica::ReplicaStats stats;
+  EXPECT_FALSE(lines.memory(stats, 100 * mib, 100 * mib).has_value()) << "nothing was refused";
+  stats.refused_for_memory = 3;
+  const auto begins = lines.memory(stats, 100 * mib, 100 * mib);
+  ASSERT_TRUE(begins.has_value());
+  EXPECT_EQ(begins->level, LogLevel::error);
+  EXPECT_EQ(begins->text,
+            "the tree takes 100 MiB and may take 100 (treeMemoryLimitInMb): what grows it is refused until something "
+            "is deleted");
+  stats.refused_for_memory = 9;
+  EXPECT_FALSE(lines.memory(stats, 100 * mib, 100 * mib).has_value()) << "that is known";
+  EXPECT_FALSE(lines.memory(stats, 96 * mib, 100 * mib).has_value()) << "too little room to last";
+  const auto ends = lines.memory(stats, 94 * mib, 100 * mib);
+  ASSERT_TRUE(ends.has_value());
+  EXPECT_EQ(ends->level, LogLevel::info);
+  EXPECT_EQ(ends->text, "the tree has room again, 94 of 100 MiB: writes are served");
+  EXPECT_FALSE(lines.memory(stats, 94 * mib, 100 * mib).has_value());
+}
+
 }  // namespace
 }  // namespace quorate::server

@@ -39,6 +39,7 @@ replica::ReplicaConfig replica_config(const Config& config, const storage::Ident
   made.containers_per_minute_max = config.containers_per_minute_max;
   made.snapshot_entries = config.snapshot_entries;
   made.snapshot_log_bytes = config.snapshot_log_bytes;
+  made.tree_bytes_max = config.tree_bytes_max;
   return made;
 }
 
@@ -309,7 +310,8 @@ void Loop::keep_time() {
 
 void Loop::tell_changes() {
   for (const std::optional<EventLine>& line :
-       {changes_.expiries(replica_.stats()), changes_.quotas(replica_.tree().quota_excess())}) {
+       {changes_.expiries(replica_.stats()), changes_.quotas(replica_.tree().quota_excess()),
+        changes_.memory(replica_.stats(), replica_.tree().live_bytes(), config_.tree_bytes_max)}) {
     if (line) {
       log_line(*line);
     }

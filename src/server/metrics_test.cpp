@@ -131,6 +131,7 @@ const std::map<std::string_view, std::string_view> constant = {
     {"digest_mismatches_count", "there is no other replica to compare with"},
     {"unrecoverable_error_count", "such an error ends the process"},
     {"max_file_descriptor_count", "the process' limit"},
+    {"tree_limit_bytes", "a setting"},
     {"dbinittime", "measured once, at the start"},
     {"startup_snap_load_time", "measured once, at the start"},
     {"startup_txns_load_time", "measured once, at the start"},
@@ -165,6 +166,7 @@ class Life {
     config.handshake_timeout_ms = 700;
     config.sync_warning_us = 1000;
     config.snapshot_entries = 100;
+    config.tree_bytes_max = 1U << 20;
     config.throttled_op_wait_ms = 100;
     config.drops_late_requests = true;
     config.large_request_threshold = 200'000;
@@ -270,6 +272,12 @@ class Life {
     ASSERT_NE(large.handshake(), 0);
     large.send(create_request(1, "/large", std::string(300'000, 'x')));
     large.rest();
+    Client greedy(running_.port());
+    ASSERT_NE(greedy.handshake(), 0);
+    for (std::int32_t number = 1; number <= 6; ++number) {
+      greedy.send(create_request(number, "/greedy" + std::to_string(number), std::string(180'000, 'x')));
+      ASSERT_TRUE(greedy.frame().has_value());
+    }
     Client malformed(running_.port());
     malformed.send(frame("x"));
     malformed.rest();

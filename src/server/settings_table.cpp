@@ -63,6 +63,9 @@ constexpr std::array table = std::to_array<Setting>({
      "Log entries between snapshots, drawn anew from [half, whole] after each. Values below 2 are raised to 2."},
     {"snapSizeLimitInKb", "", Kind::integer, "4194304", -int_max, INT64_MAX / 1024, "KiB", Effect::active,
      "Bytes of log between snapshots; 0 or less: no limit."},
+    {"treeMemoryLimitInMb", "", Kind::integer, "0", 0, INT64_MAX >> 20, "MiB", Effect::active,
+     "Memory of the tree: creates, and sets that grow a znode, which would take it over that are refused (-7); deletes and sessions go "
+     "on. 0: no limit. Quorate's own."},
     {"preAllocSize", "", Kind::integer, "65536", 1024, 1'048'576, "KiB", Effect::active,
      "Size of a log segment. Segments are written once with zeros and then recycled.", true},
     {"txnLogSizeLimitInKb", "", Kind::integer, "-1", -int_max, INT64_MAX / 1024, "KiB", Effect::ignored,

@@ -304,8 +304,16 @@ void AclTable::finish_restore() {
   }
 }
 
+namespace {
+constexpr std::size_t map_element = 4 * sizeof(void*) + sizeof(std::pair<std::string_view, AclId>);
+}  // namespace
+
+std::size_t AclTable::live_bytes() const {
+  constexpr std::size_t entries_usual = 2;
+  return text_bytes_ + by_text_.size() * (map_element + sizeof(List) + entries_usual * sizeof(AclEntry));
+}
+
 std::size_t AclTable::bytes() const {
-  constexpr std::size_t map_element = 4 * sizeof(void*) + sizeof(std::pair<std::string_view, AclId>);
   std::size_t entries = 0;
   for (const auto& one : lists_) {
     entries += one == nullptr ? 0 : sizeof(List) + (one->entries.capacity() * sizeof(AclEntry));

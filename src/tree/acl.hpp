@@ -64,7 +64,8 @@ class AclTable {
   void finish_restore();
 
   [[nodiscard]] std::size_t size() const { return by_text_.size(); }
-  [[nodiscard]] std::size_t bytes() const;  // Memory held.
+  [[nodiscard]] std::size_t bytes() const;       // Memory held.
+  [[nodiscard]] std::size_t live_bytes() const;  // The same, about, without a walk.
 
  private:
   // `text` is the list's canonical encoding: equal lists have equal texts; the entries are views into it.

@@ -44,6 +44,7 @@ std::size_t BlockStore::rounded(std::size_t bytes) {
 
 SlotNumber BlockStore::allocate(std::size_t bytes) {
   Class& size_class = classes_[class_of(bytes)];
+  live_bytes_ += rounded(bytes);
   if (size_class.first_free != no_slot) {
     const SlotNumber slot = size_class.first_free;
     std::memcpy(&size_class.first_free, address(slot) + link_offset, sizeof(SlotNumber));
@@ -55,8 +56,7 @@ SlotNumber BlockStore::allocate(std::size_t bytes) {
       return slot_at(size_class.open_chunk, chunk.used++);
     }
   }
-  ensure(chunks_.size() < chunks_max,
-         "256 GiB of znodes: the machine's memory ends before (no budget of our own yet, S-206)");
+  ensure(chunks_.size() < chunks_max, "256 GiB of znodes: the machine's memory ends before, and the budget (S-206)");
   owned_.emplace_back(static_cast<char*>(::operator new(chunk_bytes, chunk_alignment)));
   if (size_class.has_open) {
     advise_memory(owned_.back().get(),
@@ -73,6 +73,7 @@ SlotNumber BlockStore::allocate(std::size_t bytes) {
 void BlockStore::release(SlotNumber slot) {
   ensure(slot != no_slot, "slot 0 names no block");
   Class& size_class = classes_[class_of(block_bytes(slot))];
+  live_bytes_ -= block_bytes(slot);
   std::memcpy(address(slot) + link_offset, &size_class.first_free, sizeof(SlotNumber));
   size_class.first_free = slot;
 }

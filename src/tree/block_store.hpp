@@ -50,7 +50,8 @@ class BlockStore {
   }
   [[nodiscard]] static bool is_slot(std::size_t chunk, std::uint32_t position) { return chunk != 0 || position != 0; }
 
-  [[nodiscard]] std::size_t bytes() const;  // Memory touched: handed out at least once.
+  [[nodiscard]] std::size_t bytes() const;                              // Memory touched: handed out at least once.
+  [[nodiscard]] std::size_t live_bytes() const { return live_bytes_; }  // Of blocks handed out and not released.
 
  private:
   static constexpr SlotNumber position_mask = (SlotNumber{1} << position_bits) - 1;
@@ -81,6 +82,7 @@ class BlockStore {
   std::vector<Chunk> chunks_;
   std::vector<std::unique_ptr<char, FreeChunk>> owned_;
   std::array<Class, class_count> classes_{};
+  std::size_t live_bytes_ = 0;
 };
 
 }  // namespace quorate::tree

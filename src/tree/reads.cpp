@@ -133,8 +133,16 @@ const QuotaExcess& Tree::quota_excess() const {
   return state_->quota_excess;
 }
 
+namespace {
+constexpr std::size_t session_bytes = sizeof(Session) + 96;  // Both views' own parts, about.
+}  // namespace
+
+std::size_t Tree::live_bytes() const {
+  return state_->znodes.live_bytes() + state_->index.bytes() + state_->acls.live_bytes() +
+         state_->sessions.size() * session_bytes;
+}
+
 std::size_t Tree::memory_bytes() const {
-  constexpr std::size_t session_bytes = sizeof(Session) + 96;  // Both views' own parts, about.
   return state_->znodes.bytes() + state_->index.bytes() + state_->acls.bytes() +
          state_->sessions.size() * session_bytes;
 }

@@ -139,7 +139,10 @@ class Tree {
   [[nodiscard]] std::size_t znode_count() const;  // The root counted once.
   [[nodiscard]] std::size_t ephemeral_count() const;
   [[nodiscard]] std::int64_t approximate_data_size() const;  // Path lengths and data lengths.
-  [[nodiscard]] std::size_t memory_bytes() const;
+  [[nodiscard]] std::size_t memory_bytes() const;            // Walks over all blocks of memory.
+  // What znodes, ACLs and sessions hold, about: the same but for memory that deletes left and creates will take. O(1),
+  // for a budget (S-206).
+  [[nodiscard]] std::size_t live_bytes() const;
   // Since this object was made; for the log.
   [[nodiscard]] const QuotaExcess& quota_excess() const;
 

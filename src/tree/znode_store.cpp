@@ -51,6 +51,7 @@ void ZnodeStore::release(SlotNumber slot) {
     freed = Extra{};
     freed.list_next = extras_free_;
     extras_free_ = znode.extra;
+    --extras_live_;
   }
   znode.name_and_flags = 0;
   blocks_.release(slot);
@@ -105,6 +106,7 @@ void ZnodeStore::set_data(SlotNumber slot, ByteView data) {
 Extra& ZnodeStore::extra(SlotNumber slot) {
   Znode& znode = at(slot);
   if (znode.extra == 0) {
+    ++extras_live_;
     if (extras_free_ != 0) {
       znode.extra = extras_free_;
       extras_free_ = extras_[znode.extra / extras_a_page][znode.extra % extras_a_page].list_next;
@@ -182,6 +184,10 @@ void ZnodeStore::store_outside(SlotNumber slot, std::size_t offset, const Outsid
 
 std::size_t ZnodeStore::bytes() const {
   return blocks_.bytes() + outside_.bytes() + large_bytes_ + extras_.size() * sizeof(Extra) * extras_a_page;
+}
+
+std::size_t ZnodeStore::live_bytes() const {
+  return blocks_.live_bytes() + outside_.live_bytes() + large_bytes_ + extras_live_ * sizeof(Extra);
 }
 
 }  // namespace quorate::tree

@@ -92,6 +92,7 @@ class ZnodeStore {
   }
 
   [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t live_bytes() const;  // Without what was released and waits for its reuse.
 
  private:
   static constexpr unsigned data_length_bits = 28;
@@ -126,6 +127,7 @@ class ZnodeStore {
   std::vector<std::unique_ptr<Extra[]>> extras_;
   std::uint32_t extras_used_ = 1;  // Number 0 is none.
   std::uint32_t extras_free_ = 0;  // Free ones, linked through list_next.
+  std::size_t extras_live_ = 0;
   std::deque<std::unique_ptr<char[]>> large_;
   std::vector<std::uint32_t> large_free_;
   std::size_t large_bytes_ = 0;

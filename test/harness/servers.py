@@ -62,7 +62,7 @@ class Server:
         self.data = pathlib.Path(directory) if directory else self.home / "data"
         self.data.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.settings = dict(DEFAULTS, clientPort=str(self.port), dataDir=str(self.data), **(settings or {}))
+        self.settings = {**DEFAULTS, "clientPort": str(self.port), "dataDir": str(self.data), **(settings or {})}
         self.keep = keep
         self.process = None
         self.log_path = self.home / "server.log"

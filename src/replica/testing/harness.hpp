@@ -121,6 +121,7 @@ struct ServerOptions {
   raft::Limits limits{};
   tree::Switches switches{};
   std::uint64_t snapshot_entries = 100000;
+  std::size_t tree_bytes_max = 0;
   std::int64_t container_check_ms = 60000;
   bool disk_is_slow = false;  // Nothing is durable before finish_disk().
   std::uint64_t start = 1;
@@ -253,6 +254,7 @@ class Server {
     config.stream = wire::StreamId{.server = id, .incarnation = 9, .start = options.start};
     config.term_start = wire::TermStart{.leader = id, .switches = options.switches, .hash_secret = secret};
     config.snapshot_entries = options.snapshot_entries;
+    config.tree_bytes_max = options.tree_bytes_max;
     config.container_check_ms = options.container_check_ms;
     return config;
   }
