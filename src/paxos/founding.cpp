@@ -304,6 +304,7 @@ Objection Founding::objection_to_order() const {
 }
 
 void Founding::obey_order() {
+  order_objection_ = Objection::none;
   const Seat own{.id = config_.self, .incarnation = config_.incarnation};
   if (!config_.is_told_to_found || state_.cluster || is_doubled_ || !told().empty() || state_.enrolled == Seats{own} ||
       now_ < after_us(*started_, config_.found_patience_us)) {

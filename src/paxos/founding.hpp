@@ -24,14 +24,14 @@ namespace quorate::paxos {
 
 struct Ask {
   std::uint64_t nonce = 0;  // Drawn for the round of questions: only an answer that repeats it is news.
-  std::optional<ClusterId> cluster;
+  std::optional<ClusterId> cluster = {};
 };
 // What it states is durable at the sender.
 struct Answer {
   std::uint64_t nonce = 0;  // The question's. 0: nobody asked, the sender has just enrolled.
-  std::vector<NodeId> listed;
-  Seats enrolled;                  // Empty: it takes part in no founding.
-  std::optional<Cluster> cluster;  // It belongs to this one.
+  std::vector<NodeId> listed = {};
+  Seats enrolled = {};                  // Empty: it takes part in no founding.
+  std::optional<Cluster> cluster = {};  // It belongs to this one.
   bool is_told_to_found = false;
 };
 // A message of the decree of the one founding that is named.

@@ -7,6 +7,8 @@ namespace quorate::paxos::testing {
 namespace {
 
 constexpr std::size_t packets_max = 300;
+constexpr int heal_events_max = 200'000;                  // Time stands still while something moves.
+constexpr std::int64_t operator_patience_us = 1'000'000;  // A wipe lets the others enrol anew before the next.
 
 std::size_t majority(std::size_t of) {
   return of / 2 + 1;
@@ -154,6 +156,7 @@ void FoundingWorld::calm_event() {
 bool FoundingWorld::follow_reports() {
   for (const NodeId id : ids_) {
     if (report(id).objection == Objection::majority_lost) {
+      ++marks_["found most of a founding gone"];
       wipe(id);
       start(id);
       return true;
@@ -196,11 +199,12 @@ bool FoundingWorld::heal(std::int64_t bound_us) {
     start(id);
   }
   MonoTime since = now_;
-  while (elapsed_us(since, now_) < bound_us && violation_.empty()) {
+  for (int event = 0; event < heal_events_max && elapsed_us(since, now_) < bound_us && violation_.empty(); ++event) {
     if (is_healed()) {
+      marks_["two clusters met"] += report(ids_.front()).objection == Objection::two_clusters ? 1U : 0U;
       return true;
     }
-    if (network_.empty() && follow_reports()) {
+    if (elapsed_us(since, now_) > operator_patience_us && follow_reports()) {
       since = now_;
     }
     calm_event();
@@ -260,7 +264,18 @@ void FoundingWorld::judge_statement(NodeId id, const FoundingMessage& message) {
 }
 
 void FoundingWorld::store(NodeId id, const FoundingState& state) {
-  servers_.at(id).disk = state;
+  const FoundingState before = std::exchange(servers_.at(id).disk, state);
+  if (!before.enrolled.empty() && !state.enrolled.empty() && before.enrolled != state.enrolled) {
+    ++marks_["left a founding for another"];
+  }
+  if (!before.cluster && state.cluster) {
+    const bool was_in = before.enrolled == seats_of(*state.cluster);
+    const bool is_founder = holds(seats_of(*state.cluster), Seat{.id = id, .incarnation = incarnation(id)});
+    ++marks_[!is_founder ? "was admitted" : was_in ? "founded" : "returned to a founding that it had left"];
+    if (is_founder && state.cluster->founders.size() == 1 && ids_.size() > 1) {
+      ++marks_["founded alone"];
+    }
+  }
   if (state.cluster) {
     const auto found = ledger_.find(state.cluster->id);
     if (found == ledger_.end()) {
@@ -283,6 +298,9 @@ void FoundingWorld::judge_founded(const Cluster& cluster) {
         violated("a second cluster is founded though a founder of the first lives");
       }
     }
+  }
+  if (!ledger_.empty()) {
+    ++marks_["founded after all was lost"];
   }
   ledger_.emplace(cluster.id, Facts{.cluster = cluster});
 }

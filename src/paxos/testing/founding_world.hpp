@@ -54,6 +54,8 @@ class FoundingWorld {
   [[nodiscard]] unsigned incarnations(NodeId id) const { return servers_.at(id).incarnations; }
   // How many clusters were founded, one after the other's disks were gone.
   [[nodiscard]] std::size_t clusters_founded() const { return ledger_.size(); }
+  // Rare states that were reached, with their counts (I-505).
+  [[nodiscard]] const std::map<std::string, unsigned>& marks() const { return marks_; }
   // The first law that was broken; empty: none.
   [[nodiscard]] const std::string& violation() const { return violation_; }
   [[nodiscard]] std::string describe() const;
@@ -101,6 +103,7 @@ class FoundingWorld {
   std::map<ClusterId, Facts> ledger_;
   // A server that lost its disk was told to found: the operator's word may be wrong, and then two clusters are his.
   bool is_operator_in_error_ = false;
+  std::map<std::string, unsigned> marks_;
   std::string violation_;
 };
 
