@@ -103,5 +103,15 @@ TEST(SequentialConsistency, a_search_beyond_its_limits_says_that_it_does_not_kno
   EXPECT_EQ(describe(history, found), "not decided whether sequentially consistent: gave up after 11 steps");
 }
 
+// Tried first is x 1, then x 2; client 3 refutes it. The same operations placed the other way round are another matter.
+TEST(SequentialConsistency, what_registers_hold_is_part_of_a_configuration) {
+  const History history = history_of(
+      "1 write x 1 @ 0..1\n1 write y 1 @ 4..5\n"
+      "2 write x 2 @ 2..3\n2 write y 2 @ 6..7\n"
+      "3 read y = 1 @ 5..6\n3 read y = 2 @ 8..9\n3 cas x 2 -> 9 = no @ 10..11\n");
+  EXPECT_TRUE(is_sequential_by_force(history));
+  EXPECT_EQ(check_sequential(history).verdict, Verdict::holds);
+}
+
 }  // namespace
 }  // namespace quorate::sim
