@@ -102,9 +102,9 @@ constexpr std::array starts = {Start::follower_of_2, Start::follower, Start::pre
                                Start::leader};
 constexpr std::array<const char*, 5> names = {"follower of 2", "follower", "pre-candidate", "candidate", "leader"};
 
-// In term 5, whatever it is.
+// In term 5, whatever it is, with one entry of term 1.
 Solo begin(Start start) {
-  Solo solo(Term{start < Start::candidate ? 5U : 4U});
+  Solo solo(Term{start < Start::candidate ? 5U : 4U}, {Term{1}});
   if (start == Start::follower_of_2) {
     solo.hear(2, "heartbeat t5 commit 0 round 1");
   } else if (start > Start::follower) {
@@ -115,8 +115,8 @@ Solo begin(Start start) {
   }
   if (start == Start::leader) {
     solo.hear(3, "vote t5 granted");
-    solo.hear(3, "appended t5 match 1");
-    solo.hear(2, "appended t5 match 1");
+    solo.hear(3, "appended t5 match 2");
+    solo.hear(2, "appended t5 match 2");
   }
   solo.wait(300'000);
   return solo;
@@ -141,6 +141,7 @@ constexpr std::array cases = {
     Case{"heartbeat @ commit 0 round 1", true, "heartbeat heard t5 round 0"},
     Case{"snapshot @ at 3.9 bytes 0+7 of 20", true, "snapshot refused t5 at 3.9 next byte 0"},
     Case{"vote? @ last 9.9", false, ""},
+    Case{"vote? @ last 0.0", false, ""},  // Its log is too short.
     Case{"pre-vote? @ last 9.9", false, "pre-vote t5 refused", true},
     Case{"vote @ refused", false, ""},
     Case{"pre-vote @ refused", false, ""},
@@ -185,6 +186,7 @@ TEST(Roles, a_message_of_a_newer_term_makes_a_follower_of_it) {  // RAFT-06, RAF
       Solo solo = begin(start);
       const MonoTime deadline = solo.deadline();
       const bool asks = std::string(message.message).starts_with("vote?");
+      const bool gives_vote = asks && std::string(message.message).ends_with("9.9");
       solo.hear(message.is_from_leader ? 2 : 3, with_term(message.message, 6));
       if (message.proposes_only || (asks && is_sticky(start))) {
         EXPECT_EQ(solo.core().term(), Term{5});
@@ -195,9 +197,9 @@ TEST(Roles, a_message_of_a_newer_term_makes_a_follower_of_it) {  // RAFT-06, RAF
       EXPECT_EQ(solo.core().term(), Term{6});
       EXPECT_EQ(solo.core().role(), Role::follower);
       EXPECT_EQ(solo.core().leader(), message.is_from_leader ? NodeId{2} : NodeId{});
-      EXPECT_EQ(solo.core().hard_state().vote, asks ? NodeId{3} : NodeId{});  // R-205, K-40
+      EXPECT_EQ(solo.core().hard_state().vote, gives_vote ? NodeId{3} : NodeId{});  // R-205, K-40
       // A follower's timer starts anew for a leader and for a vote given, and for nothing else.
-      const bool is_new = message.is_from_leader || asks || role_of(start) != Role::follower;
+      const bool is_new = message.is_from_leader || gives_vote || role_of(start) != Role::follower;
       EXPECT_EQ(solo.deadline() != deadline, is_new);
     }
   }
@@ -212,8 +214,9 @@ TEST(Roles, in_the_own_term_only_a_leader_and_a_vote_given_restart_the_timer) { 
       SCOPED_TRACE(std::string(names.at(std::to_underlying(start))) + ": " + message.message);
       Solo solo = begin(start);
       const MonoTime deadline = solo.deadline();
-      const bool asks = std::string(message.message).starts_with("vote?");
-      const bool gives_vote = asks && (start == Start::follower || start == Start::pre_candidate);
+      const std::string text = message.message;
+      const bool is_good = text.starts_with("vote?") && text.ends_with("9.9");
+      const bool gives_vote = is_good && (start == Start::follower || start == Start::pre_candidate);
       solo.hear(message.is_from_leader ? 2 : 3, with_term(message.message, 5));
       EXPECT_EQ(solo.core().term(), Term{5});
       EXPECT_EQ(solo.core().role(), message.is_from_leader || gives_vote ? Role::follower : role_of(start));

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <regex>
 #include <sstream>
 #include <string>
 
@@ -43,6 +44,18 @@ TEST(Scenarios, go_as_their_files_say) {  // R-011
     ++played;
   }
   EXPECT_GE(played, 100U);
+}
+
+TEST(Scenarios, that_docs_raft_md_names_exist) {  // its tables of rows and of known bugs stay true.
+  const std::filesystem::path room = std::filesystem::path(__FILE__).parent_path();
+  const std::string page = read_file(room / ".." / ".." / "docs" / "raft.md");
+  const std::regex name("`((election|replication|membership|snapshots|reads|transfer)/[a-z0-9_]+)`");
+  std::size_t named = 0;
+  for (std::sregex_iterator found(page.begin(), page.end(), name); found != std::sregex_iterator(); ++found) {
+    EXPECT_TRUE(std::filesystem::exists(room / "testdata" / ((*found)[1].str() + ".txt"))) << found->str();
+    ++named;
+  }
+  EXPECT_GT(named, 80U);
 }
 
 }  // namespace
