@@ -24,6 +24,7 @@ CASES = [
     ("src/base/planted_test.cpp", "void f() { usleep(1); }\n", "a sleep in a test"),
     ("src/net/planted.cpp", "std::thread t;\n", "threads start in server and cli only"),
     ("src/base/planted.cpp", "#define LOUD 1\n", "a macro of our own"),
+    ("src/raft/planted.cpp", "int f() {\n}\n" * 250, "at least one each on average (R-007)"),
 ]
 # and what must not be found
 CLEAN = [

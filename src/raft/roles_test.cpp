@@ -64,6 +64,7 @@ class Solo {
   }
 
   [[nodiscard]] const Core& core() const { return *core_; }
+  [[nodiscard]] Core& host() { return *core_; }
   [[nodiscard]] MonoTime deadline() const {
     if (const auto* follower = std::get_if<Follower>(&core_->role_state())) {
       return follower->deadline;
@@ -310,6 +311,19 @@ TEST(Votes, go_to_logs_that_are_at_least_as_new_term_first_then_length) {  // R-
     }
   }
   EXPECT_GT(granted, 200U);
+}
+
+TEST(Roles, who_installs_a_snapshot_does_not_campaign_until_it_is_in_place_or_has_failed) {
+  Solo solo(Term{5});
+  solo.hear(2, "snapshot t5 at 3.9 bytes 0+20 of 20");
+  const SnapshotId id{.sender_term = Term{5}, .point = {.term = Term{3}, .index = Index{9}}, .configuration = {}};
+  solo.host().snapshot_stored(id, 20);
+  solo.wait_for_timeout();
+  solo.wait_for_timeout();
+  EXPECT_EQ(solo.core().role(), Role::follower);
+  solo.host().snapshot_failed(id);
+  solo.wait_for_timeout();
+  EXPECT_EQ(solo.core().role(), Role::candidate);
 }
 
 TEST(Votes, are_not_given_in_doubt) {
