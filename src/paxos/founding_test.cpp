@@ -223,12 +223,14 @@ TEST(Founding, the_order_is_refused_while_a_founding_is_under_way) {  // R-119
     world.calm_event();
   }
   world.wipe(three);
+  world.crash(two, 9);
   world.crash(one, 9);
   world.start(one, true);  // It has enrolled: the founding may come to an end without it.
   run_calm(world, 30 * second_us);
   EXPECT_EQ(world.clusters_founded(), 0U);
   EXPECT_EQ(world.report(one).objection, Objection::founding_under_way);
   world.wipe(one);
+  world.start(two);
   world.start(one, true);  // It is empty now, but the second has enrolled.
   run_calm(world, 30 * second_us);
   EXPECT_EQ(world.clusters_founded(), 0U);
@@ -412,6 +414,27 @@ TEST(Founding, the_second_round_that_finds_the_same_enrols) {  // docs/founding.
   server.hear(two, 2, Answer{.nonce = last});
   server.hear(three, 4, Answer{.nonce = last});
   EXPECT_EQ(server.founding.report().standing, Standing::founding);
+}
+
+TEST(Founding, who_knows_a_cluster_never_votes_as_a_founder) {
+  Alone server;
+  Cluster theirs = Alone::cluster();
+  theirs.founders.front().seat.incarnation = Alone::incarnation(77);  // This server's former life.
+  for (int round = 0; round < 3; ++round) {
+    const std::uint64_t asked = server.nonce;
+    server.hear(two, 2, Answer{.nonce = asked});
+    server.hear(three, 3, Answer{.nonce = asked, .enrolled = {}, .cluster = theirs});
+    server.founding.tick(MonoTime{second_us * (round + 1)});
+    server.take();
+  }
+  EXPECT_EQ(server.founding.report().standing, Standing::joining);
+  EXPECT_EQ(server.founding.report().cluster, theirs.id);
+  EXPECT_FALSE(server.output.persist.has_value()) << "it has enrolled";
+  Alone enrolled;
+  enrolled.enrol();
+  enrolled.hear(three, 3, Answer{.nonce = enrolled.nonce, .enrolled = {}, .cluster = theirs});
+  enrolled.hear(two, Alone::seats(), Prepare{.ballot = Ballot{.counter = 3, .proposer = two}});
+  EXPECT_TRUE(enrolled.output.send_after_sync.empty()) << "it promises something";
 }
 
 TEST(Founding, an_answer_to_an_old_question_is_no_news) {  // docs/founding.md, lemma 1
