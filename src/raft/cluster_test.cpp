@@ -86,6 +86,7 @@ class RandomWorld {
   }
 
   Cluster& cluster() { return cluster_; }
+  [[nodiscard]] std::size_t replaced() const { return replaced_; }
 
  private:
   std::vector<unsigned> founders() {
@@ -215,6 +216,7 @@ class RandomWorld {
       }
     }
     std::vector<Member> target = voters(ids);
+    replace_some(id, target);
     for (Member& member : target) {
       if (prng_.chance(1, 5)) {
         member.role = MemberRole::learner;
@@ -223,8 +225,25 @@ class RandomWorld {
     std::ignore = cluster_.core(id).change_members(std::move(target));
   }
 
+  // Whoever was removed for good may come back with an empty disk, as another incarnation.
+  void replace_some(unsigned id, std::vector<Member>& target) {
+    const Core& core = cluster_.core(id);
+    const bool is_certain = core.role() == Role::leader && core.configuration_id().index <= core.commit_index();
+    for (Member& member : target) {
+      const Server& server = cluster_.server(raw(member.id));
+      const RemovedMember tombstone{.id = member.id, .incarnation_high = 0, .incarnation_low = server.incarnation};
+      const auto& removed = core.configuration().removed;
+      if (is_certain && std::ranges::find(removed, tombstone) != removed.end() && prng_.chance(1, 2)) {
+        cluster_.replace_server(raw(member.id));
+        ++replaced_;
+      }
+      member.incarnation_low = server.incarnation;
+    }
+  }
+
   Prng prng_;
   Cluster cluster_;
+  std::size_t replaced_ = 0;
 };
 
 TEST(Cluster, random_worlds_stay_safe_and_come_to_rest) {
@@ -232,6 +251,7 @@ TEST(Cluster, random_worlds_stay_safe_and_come_to_rest) {
   std::size_t snapshots = 0;
   std::size_t changes = 0;
   std::size_t leaders = 0;
+  std::size_t replaced = 0;
   for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomWorld world(seed);
@@ -244,12 +264,14 @@ TEST(Cluster, random_worlds_stay_safe_and_come_to_rest) {
     snapshots += world.cluster().snapshots_installed();
     changes += world.cluster().changes_done();
     leaders += world.cluster().leaders_seen();
+    replaced += world.replaced();
   }
   // I-505: what was never reached was not tested.
   EXPECT_GT(reads, 100U);
   EXPECT_GT(snapshots, 50U);
   EXPECT_GT(changes, 50U);
   EXPECT_GT(leaders, 500U);
+  EXPECT_GT(replaced, 20U);
 }
 
 }  // namespace

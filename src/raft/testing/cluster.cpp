@@ -102,6 +102,18 @@ Server& Cluster::add_server(unsigned id) {
   return added;
 }
 
+void Cluster::replace_server(unsigned id) {
+  Server& replaced = server(id);
+  crash(id);
+  replaced.disk = Disk{};
+  replaced.writes.clear();
+  ++replaced.incarnation;
+  std::erase_if(network_,
+                [&replaced](const Packet& packet) { return packet.from == replaced.id || packet.to == replaced.id; });
+  std::erase_if(votes_, [&replaced](const auto& vote) { return vote.first.first == replaced.id; });
+  start(replaced);
+}
+
 Server& Cluster::server(unsigned id) {
   return servers_.at(NodeId{id});
 }

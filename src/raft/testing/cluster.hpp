@@ -64,6 +64,7 @@ struct Server {
   std::optional<std::pair<SnapshotId, std::string>> staging;
   std::map<std::uint64_t, Index> reads;  // Waiting: what was committed somewhere when they were asked.
   unsigned lives = 0;
+  std::uint64_t incarnation = 1;
 };
 
 struct Packet {
@@ -79,6 +80,9 @@ class Cluster {
 
   // A server outside the configuration, with an empty disk.
   Server& add_server(unsigned id);
+  // The server loses its disk and comes back as its next incarnation, of which nobody knows yet. What the one
+  // before had said, and what was said to it, is lost with its links.
+  void replace_server(unsigned id);
   [[nodiscard]] Server& server(unsigned id);
   [[nodiscard]] Core& core(unsigned id) { return *server(id).core; }
   [[nodiscard]] std::map<NodeId, Server>& servers() { return servers_; }
