@@ -370,6 +370,7 @@ class Alone {
         }
       }
       if (next.token) {
+        disk = *next.persist;
         founding.persisted(*next.token);
       }
       output = next;
@@ -396,6 +397,7 @@ class Alone {
 
   Founding founding;
   FoundingOutput output;
+  FoundingState disk;
   std::uint64_t nonce = 0;
 };
 
@@ -429,9 +431,10 @@ TEST(Founding, who_knows_a_cluster_never_votes_as_a_founder) {  // R-119
   }
   EXPECT_EQ(server.founding.report().standing, Standing::joining);
   EXPECT_EQ(server.founding.report().cluster, theirs.id);
-  EXPECT_FALSE(server.output.persist.has_value()) << "it has enrolled";
+  EXPECT_TRUE(server.disk.enrolled.empty());
   Alone enrolled;
   enrolled.enrol();
+  ASSERT_EQ(enrolled.disk.enrolled, Alone::seats());
   enrolled.hear(three, 3, Answer{.nonce = enrolled.nonce, .enrolled = {}, .cluster = theirs});
   enrolled.hear(two, Alone::seats(), Prepare{.ballot = Ballot{.counter = 3, .proposer = two}});
   EXPECT_TRUE(enrolled.output.send_after_sync.empty()) << "it promises something";
