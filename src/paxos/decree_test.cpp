@@ -46,6 +46,10 @@ class World {
     collect(id);
   }
 
+  void send(NodeId from, NodeId to, Message message) {
+    network_.push_back(Packet{.from = from, .to = to, .message = std::move(message)});
+  }
+
   void tick(std::int64_t microseconds) {
     now_ = after_us(now_, microseconds);
     for (const NodeId id : voters_) {
@@ -222,6 +226,28 @@ TEST(Decree, a_prepare_is_answered_again_and_an_older_one_refused) {  // L-102, 
   world.decree(three).take_output(output);
   ASSERT_EQ(output.send_after_sync.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<Promise>(output.send_after_sync.front().message));
+}
+
+// An acceptor that crashes before its acceptance is on disk has accepted nothing and said nothing; one that crashes
+// after it holds it, said or not.
+TEST(Decree, an_acceptance_is_stored_with_its_ballot_before_it_is_told) {  // L-104, L-106, PAXOS-05
+  for (const std::size_t kept : {0U, 1U}) {
+    World world(3);
+    const Proposal proposal{.ballot = Ballot{.counter = 4, .proposer = one}, .value = Blob::copy("a")};
+    world.send(one, three, Accept{.proposal = proposal});
+    ASSERT_TRUE(world.deliver_next<Accept>(one, three));
+    EXPECT_TRUE(world.network().empty());  // Not told yet.
+    world.crash(three, kept);
+    EXPECT_TRUE(world.network().empty());  // And never now.
+    EXPECT_EQ(world.decree(three).durable().accepted, kept == 0 ? std::nullopt : std::optional(proposal));
+    world.send(two, three, Prepare{.ballot = Ballot{.counter = 5, .proposer = two}});
+    ASSERT_TRUE(world.deliver_next<Prepare>(two, three));
+    world.finish_write(three);
+    ASSERT_EQ(world.network().size(), 1U);
+    const auto* promise = std::get_if<Promise>(&world.network().front().message);
+    ASSERT_NE(promise, nullptr);
+    EXPECT_EQ(promise->accepted, kept == 0 ? std::nullopt : std::optional(proposal));
+  }
 }
 
 TEST(Decree, a_value_that_may_have_been_chosen_is_adopted) {  // L-104, PAXOS-04

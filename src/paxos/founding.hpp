@@ -133,7 +133,7 @@ class Founding {
   // A leader of the cluster that this server asked to join has admitted it.
   void admitted(Cluster cluster);
   void take_output(FoundingOutput& into);
-  [[nodiscard]] bool has_output() const { return is_changed_ || !outbox_.empty(); }
+  [[nodiscard]] bool has_output() const { return is_changed_ || !outbox_.empty() || !promises_.empty(); }
 
   // The cluster that this server belongs to, once that is durable.
   [[nodiscard]] const Cluster* cluster() const;
