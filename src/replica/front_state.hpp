@@ -77,6 +77,7 @@ struct Front::State {
   // requests.cpp
   bool serve_ready();
   std::size_t serve_connection(Connection& connection);
+  void look_ahead(const Connection& connection) const;
   [[nodiscard]] bool may_go_on(Connection& connection);
   [[nodiscard]] bool has_whole_frame(const Connection& connection) const;
   [[nodiscard]] bool must_wait_for_bytes(std::size_t bytes) const;

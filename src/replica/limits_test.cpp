@@ -687,6 +687,34 @@ TEST(Limits, large_frames_are_bounded_whatever_they_hold) {  // Protocol 14.4
   EXPECT_EQ(client.call(Opcode::exists, watch_body("/" + std::string(4000, 'x'))).error, -101);
 }
 
+TEST(Limits, a_handshake_is_a_request_among_the_large_ones) {  // Protocol 14.4
+  ServerOptions options;
+  options.front.large_request_threshold = 1000;
+  options.front.large_request_bytes_max = 5000;
+  Server server(options);
+  Client client = Client::with_session(server);
+  const std::string padded = framed(connect_frame(10000).substr(4) + std::string(2000, 'x'));
+  Client patient(server);
+  patient.send(padded);
+  server.run();
+  EXPECT_TRUE(patient.take_connected().has_value()) << "bytes behind a record are nothing (protocol 1.1)";
+  server.set_disk_slow(true);
+  client.post(Opcode::create, create_body("/large", std::string(4000, 'x')));
+  server.turn();
+  Client newcomer(server);
+  newcomer.send(padded);
+  server.turn();
+  EXPECT_EQ(server.fates[newcomer.connection().slot].reason, CloseReason::large_requests);
+  // One of the usual length is none of them.
+  Client usual(server);
+  usual.send(connect_frame(10000));
+  server.turn();
+  server.set_disk_slow(false);
+  server.finish_disk();
+  server.run();
+  EXPECT_TRUE(usual.take_connected().has_value());
+}
+
 TEST(Limits, a_full_disk_refuses_writes_before_they_have_a_number) {
   Server server;
   Client client = Client::with_session(server);

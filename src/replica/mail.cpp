@@ -146,13 +146,10 @@ void Front::State::close_session_holder(SessionId session, CloseReason reason,
 }
 
 void Front::State::begin_close(Connection& connection, CloseReason reason, bool abort) {
-  const bool is_news = abort && !std::exchange(connection.abort, true);
   if (connection.phase == Phase::closing) {
-    if (is_news) {
-      act(connection);  // The shell was told of a close that waits for its output only.
-    }
-    return;
+    return;  // Nothing more is queued for it: what closes it later has nothing to add.
   }
+  connection.abort = abort;
   forget_unanswered(connection);
   release_session(connection);
   connection.phase = Phase::closing;

@@ -51,9 +51,9 @@ struct Loop {
   }
 };
 
-void fill(Server& server) {
+void fill(Server& server, std::size_t count) {
   Client client = Client::with_session(server, 40000);
-  for (std::size_t i = 0; i < keys; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     client.post(wire::Opcode::create, create_body("/key" + std::to_string(i), std::string(100, 'x')));
     if (i % 500 == 0) {
       server.run(2);
@@ -62,11 +62,11 @@ void fill(Server& server) {
   server.run(20);
 }
 
-void run_requests(benchmark::State& state, const std::vector<std::string>& frames) {
+void run_requests(benchmark::State& state, const std::vector<std::string>& frames, std::size_t count = keys) {
   ServerOptions options;
   options.front.outstanding_max = 100'000;
   Server server(options);
-  fill(server);
+  fill(server, count);
   std::vector<Client> clients;
   for (std::size_t i = 0; i < connections; ++i) {
     clients.push_back(Client::with_session(server, 40000));
@@ -87,11 +87,11 @@ void run_requests(benchmark::State& state, const std::vector<std::string>& frame
 
 // Each element is one connection's sixteen pipelined requests.
 template <class Make>
-std::vector<std::string> bursts(Make make) {
-  std::vector<std::string> frames(keys / depth);
+std::vector<std::string> bursts(Make make, std::size_t count = keys) {
+  std::vector<std::string> frames(count / depth);
   for (std::size_t i = 0; i < frames.size(); ++i) {
     for (std::size_t j = 0; j < depth; ++j) {
-      frames[i] += make("/key" + std::to_string((i * depth + j) * 7919 % keys));
+      frames[i] += make("/key" + std::to_string((i * depth + j) * 7919 % count));
     }
   }
   return frames;
@@ -103,6 +103,16 @@ void get_data(benchmark::State& state) {
                }));
 }
 BENCHMARK(get_data);
+
+// Where each one is a cache miss or more.
+void get_data_of_a_million(benchmark::State& state) {
+  constexpr std::size_t many = 1'000'000;
+  run_requests(
+      state,
+      bursts([](const std::string& path) { return request_frame(1, wire::Opcode::get_data, watch_body(path)); }, many),
+      many);
+}
+BENCHMARK(get_data_of_a_million);
 
 void set_data(benchmark::State& state) {
   run_requests(state, bursts([](const std::string& path) {

@@ -442,5 +442,46 @@ TEST(Auth, who_asks_for_sasl_again_and_again_is_cut_off) {  // Protocol 6.7, S-2
   EXPECT_EQ(client.take_all().size(), 1U);
 }
 
+// The tree is large enough for a look at what the pipeline will touch: nothing but time may depend on it.
+TEST(Requests, reads_in_a_row_are_answered_in_a_large_tree_as_in_a_small_one) {
+  Server server;
+  Client client = Client::with_session(server, 40000);
+  constexpr int znodes = 70'000;
+  for (int number = 0; number < znodes; ++number) {
+    client.post(Opcode::create, create_body("/n" + std::to_string(number), std::to_string(number)));
+    if (number % 500 == 499) {
+      server.run(4);
+    }
+  }
+  server.run(4);
+  client.take_all();
+  std::vector<std::int32_t> wanted;
+  std::string burst;
+  std::int32_t xid = 1'000'000;
+  const auto add = [&](Opcode opcode, const std::string& body, std::int32_t error) {
+    burst += request_frame(++xid, opcode, body);
+    wanted.push_back(error);
+  };
+  for (int number = 0; number < 40; ++number) {
+    add(Opcode::get_data, watch_body("/n" + std::to_string(number * 1733)), 0);
+    add(Opcode::exists, watch_body("/none" + std::to_string(number)), -101);
+    add(Opcode::get_children, watch_body(""), 0);
+    add(Opcode::get_data, watch_body("no/slash"), -101);
+    add(Opcode::get_data, Body().number(1 << 30).bytes, -5);
+    add(Opcode::get_data, "", -5);
+    add(Opcode::who_am_i, "", 0);
+    if (number % 10 == 9) {
+      add(Opcode::set_data, set_body("/n0", "x"), 0);
+    }
+  }
+  client.send(burst);
+  server.run(50);
+  const std::vector<Reply> replies = client.take_all();
+  ASSERT_EQ(replies.size(), wanted.size());
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    EXPECT_EQ(replies[i].error, wanted[i]) << i;
+  }
+}
+
 }  // namespace
 }  // namespace quorate::replica::testing
