@@ -1,12 +1,15 @@
 #include "sim/disk.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/ensure.hpp"
 
 namespace quorate::sim {
 namespace {
+
+constexpr std::size_t ranges_max = 256;
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
@@ -118,22 +121,60 @@ void Disk::lose_power(const Judge& judge) {
   restart();
 }
 
+// The bytes between two offsets are to be synced.
+void Disk::Bytes::soil(std::uint64_t from, std::uint64_t to) {
+  const Sectors sectors{.first = from / sector_bytes, .end = (to + sector_bytes - 1) / sector_bytes};
+  if (sectors.first >= sectors.end) {
+    return;
+  }
+  if (!dirty.empty() && sectors.first >= dirty.back().first && sectors.first <= dirty.back().end) {
+    dirty.back().end = std::max(dirty.back().end, sectors.end);
+  } else {
+    dirty.push_back(sectors);
+  }
+  if (dirty.size() > ranges_max) {
+    merge();  // Whoever never syncs takes no more memory for that.
+  }
+}
+
+// In order, and none twice.
+void Disk::Bytes::merge() {
+  std::ranges::sort(dirty, {}, &Sectors::first);
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < dirty.size(); ++i) {
+    if (dirty[i].first <= dirty[last].end) {
+      dirty[last].end = std::max(dirty[last].end, dirty[i].end);
+    } else {
+      dirty[++last] = dirty[i];
+    }
+  }
+  dirty.resize(std::min(dirty.size(), last + 1));
+}
+
+void Disk::lose_sector(Bytes& bytes, std::uint64_t sector, Fate fate) {
+  const std::string& cache = bytes.cache;
+  std::string& durable = bytes.durable;
+  const std::size_t start = sector * sector_bytes;
+  const std::size_t end = std::min({start + sector_bytes, cache.size(), durable.size()});
+  if (fate == Fate::lost) {
+    return;
+  }
+  for (std::size_t i = start; i < end; ++i) {
+    // A mangled sector is neither old nor new, in a way that no checksum is made for.
+    durable[i] = fate == Fate::kept ? cache[i] : static_cast<char>(~cache[i] + static_cast<char>(i * 131));
+  }
+}
+
 void Disk::lose_bytes(Bytes& bytes, const Judge& judge) {
   const std::string& cache = bytes.cache;
   std::string& durable = bytes.durable;
   if (cache.size() != durable.size() && judge() == Fate::kept) {
     durable.resize(cache.size(), '\0');
   }
-  for (const std::uint64_t sector : bytes.dirty) {
-    const Fate fate = judge();
-    const std::size_t start = sector * sector_bytes;
-    const std::size_t end = std::min({start + sector_bytes, cache.size(), durable.size()});
-    if (fate == Fate::lost) {
-      continue;
-    }
-    for (std::size_t i = start; i < end; ++i) {
-      // A mangled sector is neither old nor new, in a way that no checksum is made for.
-      durable[i] = fate == Fate::kept ? cache[i] : static_cast<char>(~cache[i] + static_cast<char>(i * 131));
+  bytes.merge();
+  for (const Sectors& sectors : bytes.dirty) {
+    for (std::uint64_t sector = sectors.first; sector < sectors.end; ++sector) {
+      lose_sector(bytes, sector, judge());
     }
   }
   bytes.dirty.clear();
@@ -212,15 +253,11 @@ Result<void> Disk::write(Bytes& bytes, std::uint64_t offset, ByteView from) {
     if (used_bytes() + (end - bytes.cache.size()) > capacity_) {
       return failure(ErrorCode::no_space, "the simulated disk is full");
     }
-    for (std::size_t sector = bytes.cache.size() / sector_bytes; sector * sector_bytes < end; ++sector) {
-      bytes.dirty.insert(sector);
-    }
+    bytes.soil(bytes.cache.size(), end);
     bytes.cache.resize(end, '\0');
   }
   from.copy(bytes.cache.data() + offset, from.size());
-  for (std::size_t sector = offset / sector_bytes; sector * sector_bytes < end; ++sector) {
-    bytes.dirty.insert(sector);
-  }
+  bytes.soil(offset, end);
   return end_operation(turn);
 }
 
@@ -236,13 +273,16 @@ Result<void> Disk::sync(Bytes& bytes, bool with_size) {
   if (with_size) {
     bytes.durable.resize(bytes.cache.size(), '\0');
   }
-  std::erase_if(bytes.dirty, [&bytes](std::uint64_t sector) {
-    const std::size_t start = sector * sector_bytes;
-    const std::size_t end = std::min({start + sector_bytes, bytes.cache.size(), bytes.durable.size()});
-    for (std::size_t i = start; i < end; ++i) {
-      bytes.durable[i] = bytes.cache[i];
+  // What lies behind the durable size waits.
+  const std::size_t size = std::min(bytes.cache.size(), bytes.durable.size());
+  std::erase_if(bytes.dirty, [&bytes, size](Sectors& sectors) {
+    const std::size_t start = std::min(sectors.first * sector_bytes, size);
+    const std::size_t end = std::min(sectors.end * sector_bytes, size);
+    if (start < end) {
+      std::memcpy(bytes.durable.data() + start, bytes.cache.data() + start, end - start);
     }
-    return end == std::min(start + sector_bytes, bytes.cache.size());  // What lies behind the durable size waits.
+    sectors.first = std::max<std::uint64_t>(sectors.first, end / sector_bytes);
+    return sectors.end * sector_bytes == end || end == bytes.cache.size();
   });
   return end_operation(turn);
 }
@@ -253,8 +293,8 @@ Result<void> Disk::truncate(Bytes& bytes, std::uint64_t size) {
   if (turn == Turn::refuse) {
     return std::unexpected(error);
   }
-  for (std::size_t sector = bytes.cache.size() / sector_bytes; sector * sector_bytes < size; ++sector) {
-    bytes.dirty.insert(sector);
+  if (size > bytes.cache.size()) {
+    bytes.soil(bytes.cache.size(), size);
   }
   bytes.cache.resize(size, '\0');
   return end_operation(turn);

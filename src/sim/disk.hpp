@@ -65,13 +65,21 @@ class Disk final : public storage::Disk {
  private:
   class OpenFile;
   enum class Content : std::uint64_t {};  // Names the bytes behind a name (an inode).
+  // Sectors [first, end).
+  struct Sectors {
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;
+  };
   struct Bytes {
     bool is_directory = false;
     std::string cache;
     std::string durable;
-    std::set<std::uint64_t> dirty;  // Sectors.
+    std::vector<Sectors> dirty;  // As they came; they may overlap.
     std::uint64_t unreadable_from = UINT64_MAX;
     std::optional<Access> failing = std::nullopt;
+
+    void soil(std::uint64_t from, std::uint64_t to);
+    void merge();
   };
   // A change of names that is not durable yet. `to` appears with `content`, `from` goes; either may be empty.
   struct NameChange {
@@ -86,6 +94,7 @@ class Disk final : public storage::Disk {
   Result<void> end_operation(Turn turn);
   void change_names(NameChange change);
   static void apply(const NameChange& change, Names& names);
+  static void lose_sector(Bytes& bytes, std::uint64_t sector, Fate fate);
   void lose_bytes(Bytes& bytes, const Judge& judge);
   void drop_unnamed();
   Bytes* find(std::uint64_t epoch, Content content);
