@@ -386,7 +386,8 @@ Result<Index> SnapshotKeeper::purge(std::size_t retain) {
   std::vector<SnapshotFile> surplus;
   std::vector<SnapshotFile> bad;
   for (const SnapshotFile& file : *files) {
-    if (verified.size() >= retain) {
+    const bool leads_nowhere = file.index < log_start_ && !verified.empty();
+    if (verified.size() >= retain || leads_nowhere) {
       surplus.push_back(file);
       continue;
     }
@@ -400,6 +401,16 @@ Result<Index> SnapshotKeeper::purge(std::size_t retain) {
   // After a restart nobody would remember that it did not load.
   if (verified.size() >= 2) {
     surplus.insert(surplus.end(), bad.begin(), bad.end());
+  }
+  // An installation that was cut short and then overtaken.
+  const auto installs = list_installs(*directory_);
+  if (!installs) {
+    return std::unexpected(installs.error());
+  }
+  for (const SnapshotFile& file : *installs) {
+    if (!verified.empty() && file.index <= verified.front()) {
+      surplus.push_back(file);
+    }
   }
   for (const SnapshotFile& file : surplus) {
     if (auto gone = remove(file); !gone) {

@@ -41,12 +41,16 @@ Result<SnapshotSender::Open*> SnapshotSender::open_newest() {
     if (!handle) {
       return std::unexpected(handle.error());
     }
+    const auto bytes = (*handle)->size();
+    if (!bytes) {
+      return std::unexpected(bytes.error());
+    }
     if (open_.size() == open_files_max) {
       open_.erase(open_.begin());
     }
     open_.push_back(
         Open{.id = {.sender_term = Term{}, .point = header->point, .configuration = header->configuration_entry},
-             .bytes = file.bytes,
+             .bytes = *bytes,
              .file = std::move(*handle)});
     return &open_.back();
   }

@@ -2,6 +2,7 @@
 
 // Snapshot files: written beside service, verified, kept in twos.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -88,6 +89,9 @@ class SnapshotKeeper {
 
   // This process wrote it or loaded it.
   void trust(Index index);
+  // A snapshot was installed: the log begins behind it, so older ones lead nowhere and go once it is verified (R-603,
+  // K-83).
+  void begin_anew(Index installed) { log_start_ = std::max(log_start_, installed); }
   // It did not load, whatever its checksums say: it never counts.
   void distrust(Index index);
 
@@ -106,6 +110,7 @@ class SnapshotKeeper {
 
   DataDirectory* directory_;
   std::map<Index, Trust> known_;
+  Index log_start_{};  // Snapshots before it lead nowhere.
   bool failed_sync_ = false;
 };
 
