@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "replica/testing/harness.hpp"
+#include "wire/snapshot_format.hpp"
 
 namespace quorate::replica::testing {
 namespace {
@@ -209,6 +210,39 @@ void expire_many_sessions(benchmark::State& state) {
   }
 }
 
+// What is handed over before the first slice: sessions, the state, and every list of ACLs.
+void begin_snapshot_of_many_acls(benchmark::State& state) {
+  for (auto _ : state) {
+    Server server(wide());
+    Client client = Client::with_session(server, 40000);
+    for (int number = 0; number < many; ++number) {
+      const std::string user = "user" + std::to_string(number) + ":m4nyD1ff3r3ntP4ssw0rdsH4sh3d=";
+      client.post(Opcode::create, Body()
+                                      .text("/n" + std::to_string(number))
+                                      .buffer("")
+                                      .number(1)
+                                      .number(31)
+                                      .text("digest")
+                                      .text(user)
+                                      .number(0)
+                                      .bytes);
+      if (number % 500 == 499) {
+        server.run(2);
+        client.raw_output().clear();
+      }
+    }
+    server.run(4);
+    std::string items;
+    Stopwatch watch(server);
+    watch.time([&] {
+      (void)server.replica.begin_snapshot([&items](const tree::SnapshotItem& item) { wire::encode_item(items, item); });
+    });
+    state.SetIterationTime(watch.longest());
+    state.counters["bytes"] = static_cast<double>(items.size());
+    server.replica.abandon_snapshot();
+  }
+}
+
 // With a frame's usual limit, on which the bound of the reply depends.
 void multi_read_too_much(benchmark::State& state) {
   for (auto _ : state) {
@@ -244,6 +278,7 @@ BENCHMARK(set_watches_added)->Apply(once_and_again);
 BENCHMARK(close_connection_with_watches)->Apply(once_and_again);
 BENCHMARK(remove_one_of_many_watches)->Apply(once_and_again);
 BENCHMARK(multi_read_too_much)->Apply(once_and_again);
+BENCHMARK(begin_snapshot_of_many_acls)->Apply(once_and_again);
 BENCHMARK(drain_many_events)->Apply(once_and_again);
 BENCHMARK(expire_many_sessions)->Apply(once_and_again);
 
