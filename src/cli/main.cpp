@@ -46,6 +46,7 @@ int run(int count, char** arguments) {
   quorate::cli::add_bench(app, exit_code);
   quorate::cli::add_verify(app, exit_code);
   quorate::cli::add_repair(app, exit_code);
+  quorate::cli::add_sim(app, exit_code);
   constexpr int invalid = static_cast<int>(quorate::server::ExitCode::invalid_config);
   if (count < 2) {
     std::fputs(app.help().c_str(), stdout);

@@ -1,0 +1,260 @@
+#include "sim/faults.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <span>
+
+#include "base/ensure.hpp"
+
+namespace quorate::sim {
+namespace {
+
+using Kind = Fault::Kind;
+
+constexpr std::int64_t ms = 1000;
+constexpr std::int64_t second = 1'000'000;
+
+// One line of a mix: how often, how long, how much.
+struct Rate {
+  Kind kind{};
+  std::int64_t every_us = 0;  // On average.
+  std::int64_t for_min_us = 0;
+  std::int64_t for_max_us = 0;
+  std::int64_t amount_min = 0;
+  std::int64_t amount_max = 0;
+};
+
+constexpr std::array network_rates{
+    Rate{Kind::loss, 8 * second, second, 10 * second, 10, 300},
+    Rate{Kind::delay, 10 * second, second, 10 * second, 5 * ms, 100 * ms},
+    Rate{Kind::tail, 15 * second, second, 10 * second, 200 * ms, 3 * second},
+    Rate{Kind::repeat, 12 * second, second, 15 * second, 50, 500},
+    Rate{Kind::reorder, 12 * second, second, 15 * second, 0, 0},
+    Rate{Kind::lag, 12 * second, second, 10 * second, 5 * ms, 400 * ms},
+};
+constexpr std::array partition_rates{
+    Rate{Kind::isolate, 8 * second, 200 * ms, 8 * second, 0, 0},
+    Rate{Kind::split, 8 * second, 200 * ms, 8 * second, 1, 126},
+    Rate{Kind::bridge, 20 * second, second, 8 * second, 0, 0},
+    Rate{Kind::ring, 25 * second, second, 8 * second, 0, 0},
+    Rate{Kind::deaf, 12 * second, 200 * ms, 6 * second, 0, 0},
+    Rate{Kind::mute, 12 * second, 200 * ms, 6 * second, 0, 0},
+    Rate{Kind::flap, 20 * second, 2 * second, 10 * second, 100 * ms, 3 * second},
+};
+constexpr std::array crash_rates{
+    Rate{Kind::kill, 4 * second, 10 * ms, 6 * second, 0, 0},
+    Rate{Kind::pause, 8 * second, 100 * ms, 10 * second, 0, 0},
+    Rate{Kind::storm, 25 * second, 2 * second, 8 * second, 100 * ms, 2 * second},
+    Rate{Kind::transfer, 10 * second, 0, 0, 0, 0},
+    Rate{Kind::snapshot, 5 * second, 0, 0, 0, 0},
+};
+constexpr std::array power_rates{
+    Rate{Kind::power, 4 * second, 10 * ms, 6 * second, 0, 0},
+    Rate{Kind::power_all, 12 * second, 10 * ms, 4 * second, 0, 0},
+    Rate{Kind::snapshot, 5 * second, 0, 0, 0, 0},
+};
+constexpr std::array disk_rates{
+    Rate{Kind::slow_disk, 8 * second, second, 10 * second, 5 * ms, 4 * second},
+    Rate{Kind::bad_disk, 10 * second, 10 * ms, 3 * second, 1, 20},
+    Rate{Kind::full_disk, 15 * second, second, 8 * second, 0, 0},
+    Rate{Kind::power, 12 * second, 10 * ms, 3 * second, 0, 0},
+    Rate{Kind::snapshot, 5 * second, 0, 0, 0, 0},
+};
+constexpr std::array rot_rates{
+    Rate{Kind::rot, 10 * second, 100 * ms, 3 * second, 0, 0},
+    Rate{Kind::wipe, 15 * second, 100 * ms, 3 * second, 0, 0},
+    Rate{Kind::power, 15 * second, 10 * ms, 3 * second, 0, 0},
+    Rate{Kind::snapshot, 4 * second, 0, 0, 0, 0},
+};
+constexpr std::array clock_rates{
+    Rate{Kind::wall_jump, 5 * second, 0, 0, -1'000'000'000, 1'000'000'000},
+    Rate{Kind::drift, 6 * second, 2 * second, 20 * second, -200'000, 200'000},
+    Rate{Kind::pause, 8 * second, 100 * ms, 10 * second, 0, 0},
+    Rate{Kind::isolate, 15 * second, 200 * ms, 4 * second, 0, 0},
+};
+constexpr std::array member_rates{
+    Rate{Kind::members, 5 * second, 0, 0, 0, 1'000'000},
+    Rate{Kind::transfer, 9 * second, 0, 0, 0, 0},
+    Rate{Kind::snapshot, 6 * second, 0, 0, 0, 0},
+};
+
+// Each class of faults, and how a plan's profile is made of them.
+struct Class {
+  std::string_view name;
+  std::span<const Rate> rates;
+};
+const std::array classes{
+    Class{"network", network_rates}, Class{"partitions", partition_rates}, Class{"crashes", crash_rates},
+    Class{"power", power_rates},     Class{"disks", disk_rates},           Class{"rot", rot_rates},
+    Class{"clocks", clock_rates},    Class{"members", member_rates},
+};
+
+struct Name {
+  Kind kind{};
+  std::string_view name;
+};
+constexpr std::array names{
+    Name{Kind::loss, "loss"},
+    Name{Kind::delay, "delay"},
+    Name{Kind::tail, "tail"},
+    Name{Kind::repeat, "repeat"},
+    Name{Kind::reorder, "reorder"},
+    Name{Kind::isolate, "isolate"},
+    Name{Kind::split, "split"},
+    Name{Kind::bridge, "bridge"},
+    Name{Kind::ring, "ring"},
+    Name{Kind::deaf, "deaf"},
+    Name{Kind::mute, "mute"},
+    Name{Kind::flap, "flap"},
+    Name{Kind::lag, "lag"},
+    Name{Kind::kill, "kill"},
+    Name{Kind::power, "power"},
+    Name{Kind::power_all, "power_all"},
+    Name{Kind::pause, "pause"},
+    Name{Kind::storm, "storm"},
+    Name{Kind::slow_disk, "slow_disk"},
+    Name{Kind::bad_disk, "bad_disk"},
+    Name{Kind::full_disk, "full_disk"},
+    Name{Kind::rot, "rot"},
+    Name{Kind::wipe, "wipe"},
+    Name{Kind::wall_jump, "wall_jump"},
+    Name{Kind::drift, "drift"},
+    Name{Kind::members, "members"},
+    Name{Kind::transfer, "transfer"},
+    Name{Kind::snapshot, "snapshot"},
+};
+
+void draw_faults(std::span<const Rate> rates, std::int64_t rarity, Prng& prng, Plan& plan) {
+  const unsigned machines = plan.knobs.servers + plan.knobs.spares;
+  for (const Rate& rate : rates) {
+    std::int64_t at = prng.between(0, 2 * rate.every_us * rarity);
+    while (at < plan.safety_us) {
+      plan.faults.push_back(
+          Fault{.kind = rate.kind,
+                .at_us = at,
+                .for_us = prng.between(rate.for_min_us, rate.for_max_us),
+                // Often the leader.
+                .server = prng.chance(1, 3) ? NodeId{} : NodeId{1 + static_cast<std::uint32_t>(prng.below(machines))},
+                .amount = prng.between(rate.amount_min, rate.amount_max)});
+      at += prng.between(1, 2 * rate.every_us * rarity);
+    }
+  }
+}
+
+// Knobs as nobody would set them (F-002).
+void draw_odd_knobs(Prng& prng, Knobs& knobs) {
+  const auto sometimes = [&prng] { return prng.chance(1, 4); };
+  if (sometimes()) {
+    knobs.limits.message_entries_max = 1 + prng.below(4);
+  }
+  if (sometimes()) {
+    knobs.limits.message_bytes_max = 1 + prng.below(400);
+  }
+  if (sometimes()) {
+    knobs.limits.inflight_messages_max = 1 + prng.below(3);
+  }
+  if (sometimes()) {
+    knobs.limits.uncommitted_entries_max = 1 + prng.below(20);
+  }
+  if (sometimes()) {
+    knobs.limits.tail_entries_max = prng.below(20);
+  }
+  if (sometimes()) {
+    knobs.snapshot_entries = 20 + prng.below(200);
+  }
+  if (sometimes()) {
+    knobs.segment_bytes = 4096 * (4 + prng.below(16));
+  }
+  if (sometimes()) {
+    knobs.snapshot_part_bytes = 100 + prng.below(2000);
+  }
+  if (sometimes()) {
+    knobs.keys = 1;
+  }
+  if (sometimes()) {
+    knobs.requests_per_second = 5 + static_cast<std::int64_t>(prng.below(300));
+  }
+  if (sometimes()) {
+    knobs.timing.heartbeat_us = 20 * ms;
+    knobs.timing.election_us = 200 * ms;
+  }
+  if (sometimes()) {
+    knobs.flush_max_us = 20 * ms;
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Kind kind) {
+  return std::ranges::find(names, kind, &Name::kind)->name;
+}
+
+std::string describe(const Fault& fault) {
+  return fmt::format("{} at {} ms for {} ms, server {}, amount {}", name_of(fault.kind), fault.at_us / ms,
+                     fault.for_us / ms, raw(fault.server), fault.amount);
+}
+
+const std::vector<ProfileInfo>& profiles() {
+  static const std::vector<ProfileInfo> list{
+      {"calm", "no fault at all: one leader, for ever"},
+      {"network", "loss, delay, repetition, reordering, slow links"},
+      {"partitions", "cuts of every shape, in one direction or both, flapping"},
+      {"crashes", "processes that end, pause, start again and again; transfers"},
+      {"power", "machines that lose what they had not synced, one or all"},
+      {"disks", "slow, failing and full disks"},
+      {"rot", "damaged files and lost disks, on a minority at a time"},
+      {"clocks", "drifting and jumping clocks, pauses"},
+      {"leases", "the same with leases on, and drift within their bound"},
+      {"members", "servers that come and go"},
+      {"swarm", "a random mix, size 1 to 7, odd knobs"},
+  };
+  return list;
+}
+
+Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
+  Prng prng(seed * 2 + 1);
+  Plan plan{.seed = seed,
+            .profile = options.profile,
+            .knobs = {},
+            .safety_us = options.seconds * second,
+            .steps_max = options.steps_max,
+            .faults = {}};
+  if (options.profile == "all") {
+    plan.profile = profiles()[seed % profiles().size()].name;
+  }
+  const bool is_swarm = plan.profile == "swarm";
+  Knobs& knobs = plan.knobs;
+  knobs.servers = is_swarm ? 1 + static_cast<unsigned>(prng.below(7)) : prng.chance(1, 3) ? 5 : 3;
+  knobs.servers = options.servers != 0 ? options.servers : knobs.servers;
+  ensure(knobs.servers <= 7, "a cluster has up to seven voters (R-414)");
+  const bool has_changes = plan.profile == "members" || (is_swarm && prng.chance(1, 3));
+  knobs.spares = has_changes ? 2 : 0;
+  if (is_swarm) {
+    draw_odd_knobs(prng, knobs);
+    for (const Class& of : classes) {
+      if (of.name != "members" ? prng.chance(1, 2) : has_changes) {
+        draw_faults(of.rates, prng.between(1, 3), prng, plan);
+      }
+    }
+  } else if (plan.profile == "leases") {
+    knobs.has_leases = true;
+    draw_faults(clock_rates, 1, prng, plan);
+    draw_faults(crash_rates, 2, prng, plan);
+    for (Fault& fault : plan.faults) {
+      if (fault.kind == Kind::drift) {
+        fault.amount /= 25;  // Within the bound that leases are safe under.
+      }
+    }
+  } else {
+    for (const Class& of : classes) {
+      if (of.name == plan.profile || (plan.profile == "members" && (of.name == "crashes" || of.name == "partitions"))) {
+        draw_faults(of.rates, of.name == plan.profile ? 1 : 3, prng, plan);
+      }
+    }
+  }
+  std::ranges::stable_sort(plan.faults, {}, &Fault::at_us);
+  return plan;
+}
+
+}  // namespace quorate::sim

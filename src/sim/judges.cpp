@@ -1,0 +1,358 @@
+#include "sim/judges.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <variant>
+
+#include "raft/describe.hpp"
+
+namespace quorate::sim {
+namespace {
+
+std::uint64_t key_of(Term term, Index index) {
+  return (raw(term) << 40U) ^ raw(index);
+}
+
+std::size_t count_held(const std::vector<NodeId>& voters, const std::function<bool(NodeId)>& holds) {
+  return static_cast<std::size_t>(std::ranges::count_if(voters, holds));
+}
+
+// Voters of the incoming set; the core's arithmetic is not trusted with this.
+std::vector<NodeId> incoming_voters(const raft::Configuration& configuration) {
+  std::vector<NodeId> voters;
+  for (const raft::Member& member : configuration.members) {
+    if (member.role == raft::MemberRole::voter) {
+      voters.push_back(member.id);
+    }
+  }
+  return voters;
+}
+
+}  // namespace
+
+void Judges::violate(std::string invariant, std::string words) {
+  if (!violation_) {
+    violation_ = Violation{.invariant = std::move(invariant), .words = std::move(words)};
+  }
+}
+
+std::string Judges::name(NodeId id) const {
+  return "server " + std::to_string(raw(id));
+}
+
+// ---- The disk: I-106, I-107.
+
+void Judges::put(Server& server, const Write& write) {
+  if (write.hard_state) {
+    server.hard_state = *write.hard_state;
+  }
+  Index index = write.first;
+  for (const Position& position : write.entries) {
+    server.durable.put(index, position);
+    index = next(index);
+  }
+}
+
+bool Judges::matches(const Server& server, const raft::Recovered& log, const LogModel& recovered) {
+  const bool is_same = server.durable.last() == recovered.last() && server.durable.back() == recovered.back();
+  // The last life may have ended while it put a snapshot in the place of a log that did not hold its point.
+  const bool is_replaced =
+      log.entries.empty() && log.snapshot.index > Index{} && server.durable.at(log.snapshot.index) != recovered.back();
+  return server.hard_state == log.hard_state && (is_same || is_replaced);
+}
+
+void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all) {
+  Server& server = servers_[id];
+  LogModel model;
+  const Index start = log.snapshot.index;
+  std::optional<Position> position = canon_.at(start);
+  if (!position || position->term != log.snapshot.term) {
+    violate("I-112",
+            name(id) + " recovers a snapshot at " + raft::describe(log.snapshot) + " that was never committed");
+    return;
+  }
+  model.reset(start, *position);
+  for (const raft::Entry& entry : log.entries) {
+    position = follow(*position, entry);
+    model.put(entry.index, *position);
+    judge_match(id, entry.index, *position);
+  }
+  // Every write that was reported durable, and any number of those behind it, in order.
+  bool is_promised = matches(server, log, model);
+  while (!is_promised && !server.writes.empty()) {
+    put(server, server.writes.front());
+    server.writes.pop_front();
+    is_promised = matches(server, log, model);
+  }
+  if (!is_promised && promised_all) {
+    violate("I-107",
+            fmt::format("{} recovers a log that ends at {}.{} in term {}, voting {}: it had promised {}.{}", name(id),
+                        raw(model.back().term), raw(model.last()), raw(log.hard_state.term), raw(log.hard_state.vote),
+                        raw(server.durable.back().term), raw(server.durable.last())));
+  }
+  server.durable = model;
+  server.memory = std::move(model);
+  server.hard_state = log.hard_state;
+  server.writes.clear();
+  server.commit = Index{};
+  server.applied = start;
+  server.configuration = Index{};
+}
+
+void Judges::wiped(NodeId id) {
+  servers_[id] = Server{};
+}
+
+void Judges::staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
+                    std::span<const raft::Entry> entries) {
+  Server& server = servers_[core.self()];
+  Write write{.token = token, .hard_state = hard_state, .first = {}, .entries = {}};
+  const bool leads = core.role() == raft::Role::leader;
+  if (!entries.empty()) {
+    write.first = entries.front().index;
+    if (write.first <= server.memory.last()) {
+      ++truncations_;
+      if (leads && server.memory.at(write.first)->term == core.term()) {
+        violate("I-103", name(core.self()) + " changes its own log while it leads");
+      }
+      if (write.first <= server.commit) {
+        violate("I-105", name(core.self()) + " cuts what it knows to be committed");
+      }
+      server.memory.truncate(write.first);
+      server.configuration = std::min(server.configuration, previous(write.first));
+    }
+  }
+  for (const raft::Entry& entry : entries) {
+    const Position position = follow(server.memory.back(), entry);
+    server.memory.put(entry.index, position);
+    judge_match(core.self(), entry.index, position);
+    write.entries.push_back(position);
+    if (entry.kind == raft::EntryKind::configuration) {
+      judge_configuration(core, server, entry);
+    }
+  }
+  server.writes.push_back(std::move(write));
+}
+
+void Judges::persisted(NodeId id, raft::PersistToken token) {
+  Server& server = servers_[id];
+  while (!server.writes.empty() && server.writes.front().token <= token) {
+    put(server, server.writes.front());
+    server.writes.pop_front();
+  }
+}
+
+// ---- What is said: I-101, I-102, I-106.
+
+void Judges::sent(NodeId id, const raft::Envelope& envelope) {
+  const Server& server = servers_[id];
+  const raft::Message& message = envelope.message;
+  const auto* request = std::get_if<raft::VoteRequest>(&message);
+  const auto* vote = std::get_if<raft::VoteReply>(&message);
+  const bool proposes =
+      (request != nullptr && request->is_pre) || (vote != nullptr && vote->is_pre && vote->is_granted);
+  const Term durable_term = std::max(server.hard_state.term, server.durable.back().term);
+  if (!proposes && raft::term_of(message) > durable_term) {
+    violate("I-106", name(id) + " says more than its disk knows: " + raft::describe(message));
+  }
+  const auto* reply = std::get_if<raft::AppendReply>(&message);
+  if (reply != nullptr && reply->is_accepted && reply->match > server.durable.last()) {
+    violate("I-106", name(id) + " acknowledges what is not durable: " + raft::describe(message));
+  }
+  if (vote != nullptr && !vote->is_pre && vote->is_granted) {
+    const auto [known, is_new] = votes_.try_emplace({id, vote->term}, envelope.to);
+    if (known->second != envelope.to) {
+      violate("I-102", fmt::format("{} votes for {} and {} in term {}", name(id), raw(known->second), raw(envelope.to),
+                                   raw(vote->term)));
+    }
+    if (server.hard_state.term == vote->term && server.hard_state.vote != envelope.to) {
+      violate("I-106", name(id) + " grants a vote that is not durable");
+    }
+  }
+  if (request != nullptr && !request->is_pre) {
+    const bool is_durable = server.hard_state.term > request->term || server.hard_state.vote == id;
+    if (!is_durable || request->last.index > server.durable.last()) {
+      violate("I-106", name(id) + " asks for votes with what it may lose");
+    }
+  }
+}
+
+void Judges::led(const raft::Core& core) {
+  const auto [known, is_new] = leaders_.try_emplace(core.term(), core.self());
+  if (known->second != core.self()) {
+    violate("I-101",
+            fmt::format("servers {} and {} both lead term {}", raw(known->second), raw(core.self()), raw(core.term())));
+  }
+  const Server& server = servers_[core.self()];
+  const std::optional<Position> held = server.memory.at(canon_.last());
+  if (!held || *held != canon_.back()) {
+    violate("I-104", fmt::format("{} leads term {} without the committed entry {}", name(core.self()), raw(core.term()),
+                                 raw(canon_.last())));
+  }
+}
+
+// ---- Logs and commitment: I-104, I-105, I-108, I-111.
+
+void Judges::judge_match(NodeId id, Index index, const Position& position) {
+  const auto [known, is_new] = known_.try_emplace(key_of(position.term, index), position.hash);
+  if (known->second != position.hash) {
+    violate("I-104",
+            fmt::format("{} holds another {}.{} than somebody else", name(id), raw(position.term), raw(index)));
+  }
+}
+
+// One at a time: who leads appends the next one only when the one before is committed, in its own term.
+void Judges::judge_configuration(const raft::Core& core, Server& server, const raft::Entry& entry) {
+  if (core.role() == raft::Role::leader && entry.term == core.term() && server.configuration > core.commit_index()) {
+    violate("I-108", fmt::format("{} appends configuration {} while {} is not committed", name(core.self()),
+                                 raw(entry.index), raw(server.configuration)));
+  }
+  server.configuration = entry.index;
+}
+
+void Judges::turned(const raft::Core& core) {
+  Server& server = servers_[core.self()];
+  if (core.commit_index() != server.commit) {
+    judge_commit(core, server);
+  }
+  if (core.role() == raft::Role::leader) {
+    judge_progress(core);
+  }
+}
+
+void Judges::judge_commit(const raft::Core& core, Server& server) {
+  const Index commit = core.commit_index();
+  if (commit < server.commit) {
+    violate("I-105", name(core.self()) + " takes back a commitment");
+    return;
+  }
+  server.commit = commit;
+  const bool is_news = commit > canon_.last();
+  for (Index index = next(canon_.last()); index <= commit; index = next(index)) {
+    const std::optional<Position> position = server.memory.at(index);
+    if (!position) {
+      violate("I-105", fmt::format("{} commits {}, which it does not hold", name(core.self()), raw(index)));
+      return;
+    }
+    inherited_ += position->term < core.term() ? 1U : 0U;
+    canon_.put(index, *position);
+  }
+  if (server.memory.at(commit) != canon_.at(commit)) {
+    violate("I-109",
+            fmt::format("{} commits another entry {} than was committed before", name(core.self()), raw(commit)));
+  }
+  if (is_news) {
+    judge_quorum(core, commit);
+  }
+}
+
+bool Judges::is_held(const raft::Configuration& configuration, Index index) const {
+  const auto holds = [this, index](NodeId id) {
+    const auto at = servers_.find(id);
+    return at != servers_.end() && at->second.durable.at(index) == canon_.at(index);
+  };
+  const std::vector<NodeId> incoming = incoming_voters(configuration);
+  return count_held(incoming, holds) > incoming.size() / 2 &&
+         (configuration.outgoing.empty() ||
+          count_held(configuration.outgoing, holds) > configuration.outgoing.size() / 2);
+}
+
+// The first to know a commitment is a leader: then a quorum holds it on disk. The newest configuration may have come in
+// the same turn.
+void Judges::judge_quorum(const raft::Core& core, Index index) {
+  if (core.role() == raft::Role::leader && !is_held(core.configuration(), index) &&
+      !is_held(core.configuration_at(index).configuration, index)) {
+    violate("I-105",
+            fmt::format("{} commits {} without a quorum that holds it on disk", name(core.self()), raw(index)));
+  }
+}
+
+void Judges::judge_progress(const raft::Core& core) {
+  for (const raft::Progress& peer : core.peers()) {
+    const auto at = servers_.find(peer.id());
+    const bool is_true = peer.next_index() > peer.match() &&
+                         (at == servers_.end() || peer.match() <= at->second.durable.last()) &&
+                         peer.inflight_messages() <= core.config().limits.inflight_messages_max;
+    if (!is_true) {
+      violate("I-111", name(core.self()) + " is wrong about " + raft::describe(peer));
+    }
+  }
+}
+
+// ---- The state machine: I-109, I-110, I-112, I-301.
+
+void Judges::applied(const raft::Core& core, const raft::Entry& entry, std::uint64_t digest) {
+  Server& server = servers_[core.self()];
+  if (entry.index != next(server.applied) || entry.index > core.commit_index() || entry.index > server.durable.last()) {
+    violate("I-110", fmt::format("{} applies {} after {}", name(core.self()), raw(entry.index), raw(server.applied)));
+  }
+  server.applied = entry.index;
+  const std::optional<Position> held = canon_.at(entry.index);
+  if (!held || server.memory.at(entry.index) != held) {
+    violate("I-109", fmt::format("{} applies another entry {} than is committed", name(core.self()), raw(entry.index)));
+  }
+  const auto [known, is_new] = digests_.try_emplace(raw(entry.index), digest);
+  if (known->second != digest) {
+    violate("I-301", fmt::format("{} has another state at {} than somebody else", name(core.self()), raw(entry.index)));
+  }
+}
+
+void Judges::snapshot_saved(raft::LogId point, std::uint64_t digest) {
+  const std::optional<Position> held = canon_.at(point.index);
+  const auto known = digests_.find(raw(point.index));
+  if (!held || held->term != point.term || (known != digests_.end() && known->second != digest)) {
+    violate("I-112", "a snapshot at " + raft::describe(point) + " is not of the committed state");
+  }
+}
+
+void Judges::snapshot_installed(NodeId id, raft::LogId point, std::uint64_t digest) {
+  snapshot_saved(point, digest);
+  Server& server = servers_[id];
+  const std::optional<Position> held = canon_.at(point.index);
+  if (!held) {
+    return;
+  }
+  server.memory.reset(point.index, *held);
+  server.durable.reset(point.index, *held);
+  for (Write& write : server.writes) {
+    write.entries.clear();  // Void; their terms and votes are not.
+  }
+  server.applied = std::max(server.applied, point.index);
+  server.commit = std::max(server.commit, point.index);
+}
+
+// ---- Definite answers: I-204.
+
+void Judges::proposed(std::uint64_t mark) {
+  marks_.try_emplace(mark);
+}
+
+void Judges::acknowledged(std::uint64_t mark) {
+  marks_[mark].is_acknowledged = true;
+}
+
+void Judges::refused(std::uint64_t mark) {
+  marks_[mark].is_refused = true;
+}
+
+void Judges::committed_write(Index index, std::uint64_t mark) {
+  Mark& known = marks_[mark];
+  if (known.times == 0 || known.index != index) {
+    known.index = index;
+    ++known.times;
+  }
+}
+
+void Judges::judge_marks() {
+  for (const auto& [mark, known] : marks_) {
+    if (known.times > 1 || (known.is_acknowledged && known.times != 1) || (known.is_refused && known.times != 0)) {
+      violate("I-204", fmt::format("write {} was {} and stands in the log {} times", mark,
+                                   known.is_acknowledged ? "acknowledged"
+                                   : known.is_refused    ? "refused"
+                                                         : "open",
+                                   known.times));
+    }
+  }
+}
+
+}  // namespace quorate::sim

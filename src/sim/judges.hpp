@@ -1,0 +1,113 @@
+#pragma once
+
+// Judges outside the core: they see what every server writes, says, commits and applies, believe none of them, and hold
+// it against the invariants of the catalogue (I-101 to I-112, I-204, I-301) at every step.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "raft/core.hpp"
+#include "raft/types.hpp"
+#include "sim/log_model.hpp"
+
+namespace quorate::sim {
+
+struct Violation {
+  std::string invariant;  // "I-101".
+  std::string words;
+};
+
+class Judges {
+ public:
+  // What recovery made of a disk, before the core gets it. `promised_all`: nothing was damaged on purpose, so all that
+  // was durable has to be there.
+  void recovered(NodeId server, const raft::Recovered& log, bool promised_all);
+  // The disk was lost, or its server refuses to start for good: what it promised is gone with it.
+  void wiped(NodeId server);
+
+  void staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
+              std::span<const raft::Entry> entries);
+  void persisted(NodeId server, raft::PersistToken token);
+  void sent(NodeId server, const raft::Envelope& envelope);
+  void led(const raft::Core& core);
+  // After each batch: commitment, and what a leader believes.
+  void turned(const raft::Core& core);
+  // `digest`: of the state behind the entry.
+  void applied(const raft::Core& core, const raft::Entry& entry, std::uint64_t digest);
+  void snapshot_saved(raft::LogId point, std::uint64_t digest);
+  void snapshot_installed(NodeId server, raft::LogId point, std::uint64_t digest);
+
+  // I-204: definite answers. `index`: where the write stands that was answered.
+  void proposed(std::uint64_t mark);
+  void acknowledged(std::uint64_t mark);
+  void refused(std::uint64_t mark);
+  void committed_write(Index index, std::uint64_t mark);
+  // At the end: what was acknowledged is there once, what was refused is not there at all.
+  void judge_marks();
+
+  void violate(std::string invariant, std::string words);
+  [[nodiscard]] const std::optional<Violation>& violation() const { return violation_; }
+
+  [[nodiscard]] Index committed() const { return canon_.last(); }
+  [[nodiscard]] std::size_t leaders() const { return leaders_.size(); }
+  [[nodiscard]] std::size_t truncations() const { return truncations_; }
+  // Commitments that carried entries of earlier terms with them (Figure 8).
+  [[nodiscard]] std::size_t inherited() const { return inherited_; }
+  // Of everything that was committed.
+  [[nodiscard]] std::uint64_t digest() const { return canon_.back().hash; }
+
+ private:
+  struct Write {
+    raft::PersistToken token{};
+    std::optional<raft::HardState> hard_state;
+    Index first{};
+    std::vector<Position> entries;
+  };
+  struct Server {
+    LogModel memory;   // With what is not durable yet.
+    LogModel durable;  //
+    raft::HardState hard_state;
+    std::deque<Write> writes;
+    Index commit{};
+    Index applied{};
+    Index configuration{};  // Of the newest configuration entry in memory.
+  };
+  struct Mark {
+    bool is_acknowledged = false;
+    bool is_refused = false;
+    unsigned times = 0;
+    Index index{};
+  };
+
+  static void put(Server& server, const Write& write);
+  static bool matches(const Server& server, const raft::Recovered& log, const LogModel& recovered);
+  [[nodiscard]] std::string name(NodeId id) const;
+  void judge_match(NodeId id, Index index, const Position& position);
+  void judge_commit(const raft::Core& core, Server& server);
+  void judge_quorum(const raft::Core& core, Index index);
+  [[nodiscard]] bool is_held(const raft::Configuration& configuration, Index index) const;
+  void judge_progress(const raft::Core& core);
+  void judge_configuration(const raft::Core& core, Server& server, const raft::Entry& entry);
+
+  std::map<NodeId, Server> servers_;
+  std::map<Term, NodeId> leaders_;
+  std::map<std::pair<NodeId, Term>, NodeId> votes_;
+  std::unordered_map<std::uint64_t, std::uint64_t> known_;    // Log id to running hash.
+  LogModel canon_;                                            // What is committed.
+  std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // Of the state, by index.
+  std::unordered_map<std::uint64_t, Mark> marks_;
+  std::size_t truncations_ = 0;
+  std::size_t inherited_ = 0;
+  std::optional<Violation> violation_;
+};
+
+}  // namespace quorate::sim

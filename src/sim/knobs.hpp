@@ -1,0 +1,34 @@
+#pragma once
+
+// What a run may be tuned with; odd values are drawn on purpose (F-002).
+
+#include <cstddef>
+#include <cstdint>
+
+#include "raft/types.hpp"
+
+namespace quorate::sim {
+
+struct Knobs {
+  unsigned servers = 3;  // Voters at the start.
+  unsigned spares = 0;   // Empty machines that may be admitted.
+  unsigned clients = 6;
+  unsigned keys = 8;
+  std::int64_t requests_per_second = 100;
+  unsigned reads_percent = 30;
+  std::size_t padding = 60;  // A write's entry is about 100 bytes long with it.
+
+  raft::Timing timing;
+  raft::Limits limits;
+  bool has_leases = false;
+  std::int64_t tick_us = 10'000;
+
+  std::uint64_t segment_bytes = 256U << 10;
+  std::uint64_t snapshot_entries = 1000;
+  std::size_t snapshot_part_bytes = 64U << 10;
+  // A flush takes between these.
+  std::int64_t flush_min_us = 100;
+  std::int64_t flush_max_us = 400;
+};
+
+}  // namespace quorate::sim

@@ -1,0 +1,184 @@
+// A server's disk work: flushes, segments, snapshots, and what peers want from the disk. Each takes its time, and any
+// of it may be the last thing that the process does.
+
+#include <utility>
+#include <vector>
+
+#include "base/ensure.hpp"
+#include "sim/server_process.hpp"
+
+namespace quorate::sim {
+namespace {
+
+constexpr std::int64_t house_keeping_us = 2'000;
+constexpr std::int64_t snapshot_step_us = 3'000;
+constexpr std::int64_t retry_us = 1'000'000;  // For space on a full disk.
+constexpr std::size_t snapshots_kept = 2;
+
+// Nothing of it, all of it, or as far as one of its first operations.
+void run_cut_short(storage::Wal::Flush& flush, Prng& prng, Disk& disk, Counters& counters) {
+  const std::uint64_t fate = prng.below(3);
+  if (fate == 1) {
+    disk.crash_at(1 + prng.below(6), prng.chance(1, 2));
+    ++counters.torn_flushes;
+  }
+  if (fate > 0) {
+    (void)flush.run();
+  }
+}
+
+}  // namespace
+
+void Server::Process::begin(storage::Recovery&& recovery) {
+  recovered = std::move(recovery.log.recovered);
+  recovered.time = store.time();
+  keeper.emplace(*directory);
+  if (recovery.snapshot) {
+    keeper->trust(recovery.snapshot->index);
+    snapshot_index = recovery.snapshot->index;
+  }
+}
+
+void Server::Process::cut_short(Prng& prng, Disk& disk, Counters& counters) {
+  if (house) {
+    run_cut_short(*house, prng, disk, counters);
+  }
+  if (flush) {
+    run_cut_short(*flush, prng, disk, counters);
+  }
+  disk.crash_at(1, false);  // A destructor of a process that is killed does not run.
+}
+
+std::int64_t Server::draw_flush_us() {
+  return prng_.between(around_.knobs.flush_min_us, around_.knobs.flush_max_us) + flush_lag_us_;
+}
+
+void Server::begin_flush() {
+  Process& process = *process_;
+  if (!process.flush && !process.wal->flush_under_way() && process.wal->has_staged()) {
+    process.flush.emplace(process.wal->take_flush());
+    later(draw_flush_us(), &Server::end_flush);
+  }
+}
+
+void Server::end_flush() {
+  Process& process = *process_;
+  ++counters_.flushes;
+  const Result<void> result = process.flush->run();
+  const raft::PersistToken durable = process.wal->finish(std::move(*process.flush));
+  process.flush.reset();
+  if (!result && result.error().code != ErrorCode::no_space) {
+    fail_stop(result.error());
+    return;
+  }
+  if (result) {
+    around_.judges.persisted(id_, durable);
+    process.pump->persisted(durable);
+    around_.trace.durable(id_, process.core->durable_index());
+  } else {
+    ++counters_.full_disks;
+  }
+  keep_house();
+  turn();
+}
+
+void Server::keep_house() {
+  Process& process = *process_;
+  if (process.house) {
+    return;
+  }
+  if (std::optional<storage::Wal::Flush> job = process.wal->take_spare_job()) {
+    process.house.emplace(std::move(*job));
+    later(house_keeping_us, &Server::end_house_keeping);
+  }
+}
+
+void Server::end_house_keeping() {
+  Process& process = *process_;
+  const Result<void> result = process.house->run();
+  (void)process.wal->finish(std::move(*process.house));
+  process.house.reset();
+  if (result) {
+    keep_house();
+    turn();
+  } else if (result.error().code == ErrorCode::no_space) {
+    ++counters_.full_disks;
+    later(retry_us, &Server::keep_house);
+  } else {
+    fail_stop(result.error());
+  }
+}
+
+void Server::take_snapshot() {
+  Process& process = *process_;
+  const raft::LogId point = process.store.position();
+  if (process.snapshot || point.index <= process.snapshot_index) {
+    return;
+  }
+  const raft::StoredConfiguration& stored = process.core->configuration_at(point.index);
+  const storage::Identity& identity = process.directory->identity();
+  const wire::SnapshotHeader header{.cluster_high = identity.cluster_high,
+                                    .cluster_low = identity.cluster_low,
+                                    .point = point,
+                                    .configuration = stored.configuration,
+                                    .configuration_entry = stored.id,
+                                    .streams = {}};
+  Result<std::unique_ptr<storage::SnapshotWriter>> writer = storage::SnapshotWriter::begin(*process.directory, header);
+  process.snapshot_index = point.index;
+  if (!writer) {
+    tell("snapshot", writer.error().message);
+    return;
+  }
+  process.snapshot.emplace(SnapshotJob{.writer = std::move(*writer), .point = point});
+  process.store.write_items([&](const tree::SnapshotItem& item) { process.snapshot->writer->add(item); });
+  process.snapshot->writer->end();
+  around_.judges.snapshot_saved(point, process.store.digest());
+  later(snapshot_step_us, &Server::work_on_snapshot);
+}
+
+void Server::work_on_snapshot() {
+  Process& process = *process_;
+  const Result<bool> more = process.snapshot->writer->work();
+  if (!more) {
+    const Error error = more.error();
+    process.snapshot.reset();
+    if (error.code != ErrorCode::no_space) {
+      fail_stop(error);
+    }
+    return;
+  }
+  if (*more) {
+    later(snapshot_step_us, &Server::work_on_snapshot);
+    return;
+  }
+  const raft::LogId point = process.snapshot->point;
+  process.snapshot.reset();
+  process.keeper->trust(point.index);
+  ++counters_.snapshots_taken;
+  tell("snapshot", "at " + std::to_string(raw(point.index)));
+  const Result<Index> release = process.keeper->purge(snapshots_kept);
+  if (!release) {
+    fail_stop(release.error());
+    return;
+  }
+  process.wal->release(*release);
+  process.core->compacted(point);
+  keep_house();
+  turn();
+}
+
+// Until the storage can read back and receive: the core goes on without.
+void Server::serve_peers() {
+  Process& process = *process_;
+  for (const raft::LogRead& read : process.output.log_reads) {
+    process.core->log_unavailable(read.peer);
+  }
+  for (const raft::SnapshotRead& read : process.output.snapshot_reads) {
+    process.core->snapshot_unavailable(read.peer);
+  }
+  for (const raft::SnapshotWrite& write : process.output.snapshot_writes) {
+    process.core->snapshot_failed(write.id);
+  }
+}
+
+}  // namespace quorate::sim

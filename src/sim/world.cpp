@@ -1,0 +1,202 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "raft/describe.hpp"
+#include "sim/linearizability.hpp"
+#include "sim/nemesis.hpp"
+
+namespace quorate::sim {
+namespace {
+
+constexpr std::int64_t converge_step_us = 100'000;
+constexpr std::int64_t quiet_us = 5'000'000;  // After the last answer (I-405).
+
+Prng fork(std::uint64_t seed, std::uint64_t purpose) {
+  return Prng(seed * 1'000'003 + purpose);
+}
+
+std::vector<raft::Member> founders(unsigned servers) {
+  std::vector<raft::Member> members;
+  for (unsigned id = 1; id <= servers; ++id) {
+    members.push_back(raft::Member{.id = NodeId{id}, .incarnation_high = id, .incarnation_low = id});
+  }
+  return members;
+}
+
+}  // namespace
+
+World::World(const Plan& plan, Trace::Sink sink)
+    : plan_(plan),
+      trace_(scheduler_, std::move(sink)),
+      network_(scheduler_, fork(plan.seed, 1),
+               Network::Ends{.deliver =
+                                 [this](Speaker from, NodeId to, raft::Message&& message) {
+                                   servers_[raw(to) - 1]->deliver(from, std::move(message));
+                                 },
+                             .lost =
+                                 [this](NodeId from, NodeId to) {
+                                   trace_.lose(from, to);
+                                   servers_[raw(from) - 1]->lost(to);
+                                 }}),
+      around_{.scheduler = scheduler_, .network = network_, .judges = judges_, .trace = trace_, .knobs = plan_.knobs} {
+  founding_.members = founders(plan_.knobs.servers);
+  Prng seeds = fork(plan.seed, 2);
+  for (unsigned id = 1; id <= plan_.knobs.servers + plan_.knobs.spares; ++id) {
+    servers_.push_back(
+        std::make_unique<Server>(NodeId{id}, around_, founding_, id <= plan_.knobs.servers, seeds.next_u64()));
+  }
+  nemesis_ = std::make_unique<Nemesis>(around_, servers_, fork(plan.seed, 3));
+  clients_ = std::make_unique<Clients>(around_, servers_, fork(plan.seed, 4));
+}
+
+World::~World() = default;
+
+void World::run_until(MonoTime end) {
+  while (!judges_.violation() && scheduler_.steps() < steps_max_ && scheduler_.step(end)) {
+  }
+}
+
+Report World::run() {
+  nemesis_->begin(plan_.faults);
+  clients_->begin();
+  steps_max_ = plan_.steps_max == 0 ? UINT64_MAX : plan_.steps_max;
+  run_until(MonoTime{plan_.safety_us});
+  steps_max_ = UINT64_MAX;
+  if (!judges_.violation()) {
+    heal();
+  }
+  if (!judges_.violation()) {
+    judge_quiet();
+  }
+  if (!judges_.violation()) {
+    judge_end();
+  }
+  return report();
+}
+
+// I-401, I-402: with machines and links well, somebody leads, everybody follows, and every call gets its answer.
+void World::heal() {
+  trace_.event(NodeId{}, "heal");
+  nemesis_->heal();
+  // Pauses that began before may still last; then fifty longest election time-outs (I-401).
+  std::int64_t deadline_us = 100 * plan_.knobs.timing.election_us + 10'000'000;
+  for (const auto& server : servers_) {
+    deadline_us += server->is_paused() ? 10'000'000 : 0;
+  }
+  const MonoTime deadline = after_us(scheduler_.now(), deadline_us);
+  run_until(after_us(scheduler_.now(), 2 * plan_.knobs.timing.election_us));
+  clients_->stop();
+  while (!judges_.violation() && !has_converged()) {
+    if (scheduler_.now() >= deadline) {
+      judges_.violate("I-401", "after everything was healed: " + why_not_converged());
+      return;
+    }
+    run_until(after_us(scheduler_.now(), converge_step_us));
+  }
+}
+
+bool World::has_converged() const {
+  return why_not_converged().empty();
+}
+
+std::string World::why_not_converged() const {
+  const Server* leading = nemesis_->leader();
+  if (leading == nullptr) {
+    return "nobody leads";
+  }
+  const raft::Core& leader = leading->core();
+  if (clients_->waiting() > 0) {
+    return "clients wait";
+  }
+  for (const raft::Member& member : leader.configuration().members) {
+    const Server& server = *servers_[raw(member.id) - 1];
+    if (!server.is_serving()) {
+      return fmt::format("server {} is down", raw(member.id));
+    }
+    const bool is_current = server.incarnation() == member.incarnation_high && server.core().term() == leader.term() &&
+                            server.core().applied_index() == leader.log().last().index;
+    if (!is_current) {
+      return fmt::format("{}; {}", raft::describe(server.core()), raft::describe(leader));
+    }
+  }
+  return {};
+}
+
+// I-405, I-403: nothing is asked for, and nothing happens.
+void World::judge_quiet() {
+  const Server& leader = *nemesis_->leader();
+  const Term term = leader.core().term();
+  const Index last = leader.core().log().last().index;
+  run_until(after_us(scheduler_.now(), quiet_us));
+  if (judges_.violation()) {
+    return;
+  }
+  // Operators may still replace somebody; then it is not quiet.
+  const bool changes = leader.core().configuration().members.size() != plan_.knobs.servers || plan_.knobs.spares > 0;
+  if (!changes &&
+      (!leader.is_serving() || leader.core().term() != term || leader.core().role() != raft::Role::leader)) {
+    judges_.violate("I-403", "leadership changed hands without a reason");
+  } else if (!changes && leader.core().log().last().index != last) {
+    judges_.violate("I-405", "the log grew without a request");
+  } else if (leader.is_serving() && leader.core().uncommitted_bytes() > 0 && !changes) {
+    judges_.violate("I-405", "something is left uncommitted");
+  }
+}
+
+void World::judge_end() {
+  judges_.judge_marks();
+  const Linearizability found = check_linearizable(clients_->history());
+  if (found.verdict == Verdict::broken) {
+    judges_.violate("I-203", describe(clients_->history(), found));
+  }
+  gave_up_on_history_ = found.verdict == Verdict::gave_up;
+}
+
+Report World::report() {
+  Report report{.violation = judges_.violation(),
+                .simulated_us = raw(scheduler_.now()),
+                .steps = scheduler_.steps(),
+                .committed = raw(judges_.committed()),
+                .leaders = judges_.leaders(),
+                .answered = clients_->answered(),
+                .unanswered = clients_->unanswered(),
+                .digest = judges_.digest(),
+                .gave_up_on_history = gave_up_on_history_,
+                .goals = {}};
+  const auto count = [&report](const char* goal, std::uint64_t times) { report.goals[goal] += times; };
+  for (const auto& server : servers_) {
+    const Counters& counters = server->counters();
+    count("starts", counters.starts);
+    count("starts refused for damage", counters.refused_starts);
+    count("torn tails cut", counters.torn_tails);
+    count("flushes", counters.flushes);
+    count("flushes cut short by a crash", counters.torn_flushes);
+    count("processes stopped by their disk", counters.failed_disks);
+    count("flushes without space", counters.full_disks);
+    count("snapshots taken", counters.snapshots_taken);
+    count("snapshots installed", counters.snapshots_installed);
+    count("log read back for a follower", counters.log_reads);
+    count("memberships changed", counters.changes_done);
+    count("membership changes given up", counters.changes_failed);
+    count("reads refused", counters.refused_reads);
+    count("proposals refused by a leader", counters.refused_proposals);
+    count("messages of foreign incarnations", counters.foreign_messages);
+  }
+  count("elections", judges_.leaders());
+  count("logs cut back", judges_.truncations());
+  count("old terms' entries committed with a new one's", judges_.inherited());
+  for (std::size_t kind = 0; kind < nemesis_->counts().size(); ++kind) {
+    count(("fault " + std::string(name_of(static_cast<Fault::Kind>(kind)))).c_str(), nemesis_->counts()[kind]);
+  }
+  return report;
+}
+
+Report run(const Plan& plan, Trace::Sink sink) {
+  World world(plan, std::move(sink));
+  return world.run();
+}
+
+}  // namespace quorate::sim
