@@ -99,8 +99,9 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
   server.configuration = Index{};
 }
 
-void Judges::wiped(NodeId id) {
+void Judges::wiped(NodeId id, std::uint64_t incarnation) {
   servers_[id] = Server{};
+  servers_[id].incarnation = incarnation;
 }
 
 void Judges::staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
@@ -270,8 +271,10 @@ void Judges::judge_quorum(const raft::Core& core, Index index) {
 void Judges::judge_progress(const raft::Core& core) {
   for (const raft::Progress& peer : core.peers()) {
     const auto at = servers_.find(peer.id());
-    const bool is_true = peer.next_index() > peer.match() &&
-                         (at == servers_.end() || peer.match() <= at->second.durable.last()) &&
+    const raft::Member* member = raft::find_member(core.configuration(), peer.id());
+    const bool is_same = at != servers_.end() && member != nullptr &&
+                         member->incarnation_high == at->second.incarnation.value_or(member->incarnation_high);
+    const bool is_true = peer.next_index() > peer.match() && (!is_same || peer.match() <= at->second.durable.last()) &&
                          peer.inflight_messages() <= core.config().limits.inflight_messages_max;
     if (!is_true) {
       violate("I-111", name(core.self()) + " is wrong about " + raft::describe(peer));

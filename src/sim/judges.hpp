@@ -31,8 +31,8 @@ class Judges {
   // What recovery made of a disk, before the core gets it. `promised_all`: nothing was damaged on purpose, so all that
   // was durable has to be there.
   void recovered(NodeId server, const raft::Recovered& log, bool promised_all);
-  // The disk was lost, or its server refuses to start for good: what it promised is gone with it.
-  void wiped(NodeId server);
+  // The disk was lost, and what it promised is gone with it: this incarnation promised nothing yet.
+  void wiped(NodeId server, std::uint64_t incarnation);
 
   void staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
               std::span<const raft::Entry> entries);
@@ -79,7 +79,8 @@ class Judges {
     std::deque<Write> writes;
     Index commit{};
     Index applied{};
-    Index configuration{};  // Of the newest configuration entry in memory.
+    Index configuration{};                     // Of the newest configuration entry in memory.
+    std::optional<std::uint64_t> incarnation;  // If the disk is not the first one.
   };
   struct Mark {
     bool is_acknowledged = false;

@@ -180,7 +180,7 @@ void Server::wipe() {
   is_founder_ = false;
   is_out_ = false;
   was_damaged_ = false;
-  around_.judges.wiped(id_);
+  around_.judges.wiped(id_, incarnation_);
 }
 
 bool Server::damage(Prng& prng) {
