@@ -4,6 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <span>
+#include <tuple>
 
 #include "base/ensure.hpp"
 
@@ -253,7 +254,11 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
       }
     }
   }
-  std::ranges::stable_sort(plan.faults, {}, &Fault::at_us);
+  const bool loses_power = std::ranges::any_of(
+      plan.faults, [](const Fault& fault) { return fault.kind == Kind::power || fault.kind == Kind::power_all; });
+  knobs.fatal_per_mille = loses_power ? 50 : 0;
+  std::ranges::sort(plan.faults, {},
+                    [](const Fault& fault) { return std::tuple(fault.at_us, fault.kind, fault.server, fault.amount); });
   return plan;
 }
 

@@ -26,6 +26,7 @@ struct Knobs {
   std::uint64_t segment_bytes = 256U << 10;
   std::uint64_t snapshot_entries = 1000;
   std::size_t snapshot_part_bytes = 64U << 10;
+  std::uint64_t fatal_per_mille = 0;  // Of starts, snapshots and installations: the process dies in the midst of it.
   // A flush takes between these.
   std::int64_t flush_min_us = 100;
   std::int64_t flush_max_us = 400;

@@ -382,9 +382,7 @@ void Nemesis::heal() {
   around_.network.weather() = Weather{};
   for (const auto& server : servers_) {
     around_.network.set_lag(server->id(), 0);
-    server->set_flush_lag(0);
-    server->disk().set_capacity(UINT64_MAX);
-    server->clock().set_drift(around_.scheduler.now(), 0);
+    server->heal();
     down_until_[raw(server->id()) - 1] = MonoTime{};
   }
 }

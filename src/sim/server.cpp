@@ -114,11 +114,13 @@ void Server::start() {
   ensure(process_ == nullptr && !is_out_, "only what is down is started");
   ++lives_;
   ++counters_.starts;
+  tempt_fate();
   Result<std::unique_ptr<Process>> opened = open();
+  if (has_met_fate()) {  // In the midst of its recovery (F-206).
+    return;
+  }
   if (!opened) {
-    if (disk_.has_crashed()) {  // In the midst of its recovery (F-206).
-      crash(true);
-    } else if (opened.error().code == ErrorCode::corrupt) {
+    if (opened.error().code == ErrorCode::corrupt) {
       is_out_ = true;
       ++counters_.refused_starts;
       tell("refuses", opened.error().message);
@@ -161,7 +163,17 @@ void Server::crash(bool power) {
   paused_until_ = MonoTime{};
 }
 
+void Server::heal() {
+  is_spared_ = true;
+  flush_lag_us_ = 0;
+  disk_.set_capacity(UINT64_MAX);
+  clock_.set_drift(around_.scheduler.now(), 0);
+}
+
 void Server::fail_stop(const Error& error) {
+  if (has_met_fate()) {
+    return;
+  }
   ++counters_.failed_disks;
   tell("exits", error.message);
   crash(false);

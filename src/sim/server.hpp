@@ -26,6 +26,7 @@
 #include "sim/trace.hpp"
 #include "storage/data_directory.hpp"
 #include "storage/recovery.hpp"
+#include "storage/snapshot_transfer.hpp"
 #include "storage/snapshots.hpp"
 #include "storage/wal.hpp"
 
@@ -65,6 +66,7 @@ struct Counters {
   std::uint64_t snapshots_taken = 0;
   std::uint64_t snapshots_installed = 0;
   std::uint64_t log_reads = 0;
+  std::uint64_t cut_short = 0;  // Starts, snapshots and installations in which the process died.
   std::uint64_t changes_done = 0;
   std::uint64_t changes_failed = 0;
   std::uint64_t refused_reads = 0;
@@ -111,6 +113,8 @@ class Server {
   [[nodiscard]] Disk& disk() { return disk_; }
   [[nodiscard]] Clock& clock() { return clock_; }
   void set_flush_lag(std::int64_t microseconds) { flush_lag_us_ = microseconds; }
+  // Disk and clock are well from now on, and nothing more happens to them.
+  void heal();
   // Damages a byte of a file in the log or a snapshot; the machine is down. False: there is none.
   bool damage(Prng& prng);
   // What damage() may have cost is not held against this server any more.
@@ -145,6 +149,14 @@ class Server {
   void apply();
   void answer_reads();
   void serve_peers();
+  void end_log_reading();
+  void end_snapshot_reading();
+  void end_snapshot_writing();
+  void install();
+  // Now and then the process dies in the midst of the disk's operations that follow (F-202).
+  void tempt_fate();
+  // It did.
+  [[nodiscard]] bool has_met_fate();
   void work_on_snapshot();
   void fail_stop(const Error& error);
   [[nodiscard]] Result<std::unique_ptr<Process>> open();
@@ -163,6 +175,7 @@ class Server {
   std::uint64_t lives_ = 0;
   bool is_out_ = false;
   bool was_damaged_ = false;
+  bool is_spared_ = false;
   MonoTime paused_until_{};
   std::int64_t flush_lag_us_ = 0;
   std::unique_ptr<Process> process_;

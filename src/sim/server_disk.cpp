@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::int64_t house_keeping_us = 2'000;
 constexpr std::int64_t snapshot_step_us = 3'000;
+constexpr std::int64_t read_us = 300;
 constexpr std::int64_t retry_us = 1'000'000;  // For space on a full disk.
 constexpr std::size_t snapshots_kept = 2;
 
@@ -33,6 +34,8 @@ void Server::Process::begin(storage::Recovery&& recovery) {
   recovered = std::move(recovery.log.recovered);
   recovered.time = store.time();
   keeper.emplace(*directory);
+  sender.emplace(*directory);
+  receiver.emplace(*directory);
   if (recovery.snapshot) {
     keeper->trust(recovery.snapshot->index);
     snapshot_index = recovery.snapshot->index;
@@ -55,7 +58,8 @@ std::int64_t Server::draw_flush_us() {
 
 void Server::begin_flush() {
   Process& process = *process_;
-  if (!process.flush && !process.wal->flush_under_way() && process.wal->has_staged()) {
+  const bool is_free = !process.flush && !process.install && !process.wal->flush_under_way();
+  if (is_free && process.wal->has_staged()) {
     process.flush.emplace(process.wal->take_flush());
     later(draw_flush_us(), &Server::end_flush);
   }
@@ -79,7 +83,11 @@ void Server::end_flush() {
     ++counters_.full_disks;
   }
   keep_house();
-  turn();
+  if (process.install) {
+    install();
+  } else {
+    turn();
+  }
 }
 
 void Server::keep_house() {
@@ -138,7 +146,14 @@ void Server::take_snapshot() {
 
 void Server::work_on_snapshot() {
   Process& process = *process_;
+  if (!process.snapshot) {
+    return;  // Another one was installed meanwhile.
+  }
+  tempt_fate();
   const Result<bool> more = process.snapshot->writer->work();
+  if (has_met_fate()) {
+    return;
+  }
   if (!more) {
     const Error error = more.error();
     process.snapshot.reset();
@@ -167,18 +182,145 @@ void Server::work_on_snapshot() {
   turn();
 }
 
-// Until the storage can read back and receive: the core goes on without.
+// ---- What peers want.
+
 void Server::serve_peers() {
   Process& process = *process_;
-  for (const raft::LogRead& read : process.output.log_reads) {
-    process.core->log_unavailable(read.peer);
+  for (const raft::LogRead& wanted : process.output.log_reads) {
+    std::optional<storage::Wal::Read> read = process.wal->take_read(wanted.bound, wanted.up_to, {});
+    if (!read) {
+      process.core->log_unavailable(wanted.peer);
+      continue;
+    }
+    process.log_readings.push_back(Process::LogReading{.peer = wanted.peer, .read = std::move(*read)});
+    later(read_us, &Server::end_log_reading);
   }
-  for (const raft::SnapshotRead& read : process.output.snapshot_reads) {
-    process.core->snapshot_unavailable(read.peer);
+  for (const raft::SnapshotRead& wanted : process.output.snapshot_reads) {
+    process.snapshot_readings.push_back(wanted);
+    later(read_us, &Server::end_snapshot_reading);
   }
-  for (const raft::SnapshotWrite& write : process.output.snapshot_writes) {
-    process.core->snapshot_failed(write.id);
+  for (raft::SnapshotWrite& part : process.output.snapshot_writes) {
+    process.snapshot_writings.push_back(std::move(part));
+    later(draw_flush_us(), &Server::end_snapshot_writing);
   }
+  if (process.output.snapshot_install) {
+    process.install = process.output.snapshot_install;
+    if (!process.flush) {
+      later(draw_flush_us(), &Server::install);
+    }
+  }
+}
+
+void Server::end_log_reading() {
+  Process& process = *process_;
+  Process::LogReading reading = std::move(process.log_readings.front());
+  process.log_readings.pop_front();
+  const Result<void> done = reading.read.run();
+  if (done) {
+    ++counters_.log_reads;
+    process.core->log_read(reading.peer, reading.read.before(), reading.read.take_entries());
+  } else {
+    tell("damage", done.error().message);
+    process.core->log_unavailable(reading.peer);
+  }
+  process.wal->finish(std::move(reading.read));
+  turn();
+}
+
+void Server::end_snapshot_reading() {
+  Process& process = *process_;
+  const raft::SnapshotRead wanted = process.snapshot_readings.front();
+  process.snapshot_readings.pop_front();
+  Result<std::optional<raft::SnapshotChunk>> part = process.sender->read(wanted, around_.knobs.snapshot_part_bytes);
+  if (part && *part) {
+    process.core->snapshot_chunk(wanted.peer, std::move(**part));
+  } else {
+    process.core->snapshot_unavailable(wanted.peer);
+  }
+  turn();
+}
+
+void Server::end_snapshot_writing() {
+  Process& process = *process_;
+  const raft::SnapshotWrite part = std::move(process.snapshot_writings.front());
+  process.snapshot_writings.pop_front();
+  const Result<std::uint64_t> stored = process.receiver->write(part);
+  if (stored) {
+    process.core->snapshot_stored(part.id, *stored);
+  } else if (stored.error().code == ErrorCode::invalid || stored.error().code == ErrorCode::no_space) {
+    process.core->snapshot_failed(part.id);
+  } else {
+    fail_stop(stored.error());
+    return;
+  }
+  turn();
+}
+
+// verified, made durable, and the log begun anew behind it, before the state machine changes.
+void Server::install() {
+  Process& process = *process_;
+  if (process.flush || !process.install) {
+    return;
+  }
+  apply();
+  process.snapshot.reset();
+  const raft::SnapshotId id = *std::exchange(process.install, std::nullopt);
+  RegisterStore store(around_.knobs.keys);
+  const storage::SnapshotSink sink{.reset = [&store] { store.begin_loading(); },
+                                   .item = [&store](const tree::SnapshotItem& item) { return store.load(item); },
+                                   .finish = [&store] { return store.finish_loading(); }};
+  tempt_fate();
+  const Result<wire::SnapshotHeader> header = process.receiver->verify(id, sink, {});
+  if (!header) {
+    if (!has_met_fate()) {
+      tell("snapshot", header.error().message);
+      process.core->snapshot_failed(id);
+      turn();
+    }
+    return;
+  }
+  storage::Wal::Flush flush = process.wal->take_install(process.receiver->take_staged(), id.point);
+  const Result<void> done = flush.run();
+  const raft::PersistToken durable = process.wal->finish(std::move(flush));
+  if (has_met_fate()) {
+    return;
+  }
+  if (!done && done.error().code != ErrorCode::no_space) {
+    fail_stop(done.error());
+    return;
+  }
+  if (!done) {
+    process.core->snapshot_failed(id);
+    turn();
+    return;
+  }
+  ++counters_.snapshots_installed;
+  tell("install", "snapshot at " + std::to_string(raw(id.point.index)));
+  process.store = std::move(store);
+  process.store.set_position(id.point);
+  process.keeper->trust(id.point.index);
+  process.snapshot_index = id.point.index;
+  around_.judges.snapshot_installed(id_, id.point, process.store.digest());
+  process.core->snapshot_installed(id, header->configuration, process.store.time());
+  around_.judges.persisted(id_, durable);
+  process.pump->persisted(durable);
+  keep_house();
+  turn();
+}
+
+void Server::tempt_fate() {
+  if (!is_spared_ && around_.knobs.fatal_per_mille > 0 && prng_.chance(around_.knobs.fatal_per_mille, 1000)) {
+    disk_.crash_at(1 + prng_.below(12), prng_.chance(1, 2));
+  }
+}
+
+bool Server::has_met_fate() {
+  if (!disk_.has_crashed()) {
+    return false;
+  }
+  ++counters_.cut_short;
+  crash(true);
+  return true;
 }
 
 }  // namespace quorate::sim

@@ -4,6 +4,7 @@
 // server_disk.cpp (flushes, snapshots, what peers want from the disk).
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,16 @@ struct Server::Process {
 
   std::optional<storage::Wal::Flush> flush;  // Under way.
   std::optional<storage::Wal::Flush> house;
+  struct LogReading {
+    NodeId peer{};
+    storage::Wal::Read read;
+  };
+  std::deque<LogReading> log_readings;
+  std::deque<raft::SnapshotRead> snapshot_readings;
+  std::deque<raft::SnapshotWrite> snapshot_writings;
+  std::optional<raft::SnapshotId> install;  // Asked for; waits for the flush that is under way.
+  std::optional<storage::SnapshotSender> sender;
+  std::optional<storage::SnapshotReceiver> receiver;
   std::optional<SnapshotJob> snapshot;
   Index snapshot_index{};  // Of the newest one that was begun.
 

@@ -176,6 +176,7 @@ Report World::report() {
     count("flushes cut short by a crash", counters.torn_flushes);
     count("processes stopped by their disk", counters.failed_disks);
     count("flushes without space", counters.full_disks);
+    count("starts, snapshots and installations cut short", counters.cut_short);
     count("snapshots taken", counters.snapshots_taken);
     count("snapshots installed", counters.snapshots_installed);
     count("log read back for a follower", counters.log_reads);
