@@ -476,6 +476,19 @@ TEST(Founding, the_decree_hears_nothing_of_another_founding_or_from_another_inca
   EXPECT_EQ(server.output.send_after_sync.size(), 1U);
 }
 
+TEST(Founding, what_was_promised_and_accepted_is_known_after_a_restart) {  // L-106
+  FoundingState state{.enrolled = Alone::seats(), .decree = {}, .cluster = std::nullopt};
+  const Proposal accepted{.ballot = Ballot{.counter = 4, .proposer = two}, .value = encode_cluster(Alone::cluster())};
+  state.decree = Durable{.counter = 2, .promised = accepted.ballot, .accepted = accepted, .chosen = std::nullopt};
+  Alone server(state);
+  server.hear(three, Alone::seats(), Prepare{.ballot = Ballot{.counter = 3, .proposer = three}});
+  EXPECT_TRUE(server.output.send_after_sync.empty()) << "it has promised more";
+  server.hear(three, Alone::seats(), Prepare{.ballot = Ballot{.counter = 5, .proposer = three}});
+  ASSERT_EQ(server.output.send_after_sync.size(), 1U);
+  const auto& answer = std::get<Deliberation>(server.output.send_after_sync.front().message.content);
+  EXPECT_EQ(std::get<Promise>(answer.message).accepted, accepted);
+}
+
 TEST(Founding, what_no_founder_says_is_dropped) {  // S-301
   Alone server;
   server.enrol();

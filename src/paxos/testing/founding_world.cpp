@@ -268,6 +268,11 @@ void FoundingWorld::store(NodeId id, const FoundingState& state) {
   if (!before.enrolled.empty() && !state.enrolled.empty() && before.enrolled != state.enrolled) {
     ++marks_["left a founding for another"];
   }
+  const bool is_same_founding = !before.enrolled.empty() && before.enrolled == state.enrolled;
+  if (is_same_founding &&
+      (state.decree.promised < before.decree.promised || (before.decree.accepted && !state.decree.accepted))) {
+    violated("a promise is taken back (L-109)");
+  }
   if (!before.cluster && state.cluster) {
     const bool was_in = before.enrolled == seats_of(*state.cluster);
     const bool is_founder = holds(seats_of(*state.cluster), Seat{.id = id, .incarnation = incarnation(id)});
