@@ -453,6 +453,17 @@ TEST(Founding, an_answer_to_an_old_question_is_no_news) {  // docs/founding.md, 
   EXPECT_EQ(*server.founding.cluster(), Alone::cluster());
 }
 
+TEST(Founding, a_cluster_that_others_contradict_is_not_taken_for_the_own) {  // F-703
+  Alone server;
+  Cluster other = Alone::cluster();
+  other.id.low = 77;
+  other.founders.front().seat.incarnation = Alone::incarnation(77);
+  server.hear(two, 2, Answer{.nonce = server.nonce, .enrolled = {}, .cluster = other});
+  server.hear(three, 3, Answer{.nonce = server.nonce, .enrolled = {}, .cluster = Alone::cluster()});
+  EXPECT_EQ(server.founding.cluster(), nullptr);
+  EXPECT_EQ(server.founding.report().objection, Objection::two_clusters);
+}
+
 TEST(Founding, two_incarnations_in_one_round_make_it_void) {
   Alone server;
   const std::uint64_t asked = server.nonce;
