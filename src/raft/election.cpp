@@ -63,8 +63,14 @@ void Core::tick_candidate(Candidate& candidate) {
 
 // The committed configuration counts too: who is to be removed may be needed until that is committed (K-42).
 bool Core::may_campaign() const {
-  const bool is_needed = is_voter(configurations_.effective(), config_.self) ||
-                         is_voter(configurations_.at(commit_).configuration, config_.self);
+  const auto counts_on_me = [this](const Configuration& configuration) {
+    const Member* own = find_member(configuration, config_.self);
+    const bool is_me = own != nullptr && (!config_.incarnation || (own->incarnation_high == config_.incarnation->high &&
+                                                                   own->incarnation_low == config_.incarnation->low));
+    return is_me && is_voter(configuration, config_.self);
+  };
+  const bool is_needed =
+      counts_on_me(configurations_.effective()) || counts_on_me(configurations_.at(commit_).configuration);
   const bool is_installing = incoming_ && incoming_->is_installing;  // Its log is about to be replaced.
   return is_needed && config_.may_vote && config_.priority > 0 && !is_installing;
 }

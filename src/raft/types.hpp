@@ -122,8 +122,17 @@ struct LeaseBound {
 
 inline constexpr unsigned priority_default = 100;
 
+// Drawn once for a data directory.
+struct Incarnation {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+};
+
 struct Config {
   NodeId self{};
+  // Configurations that name another incarnation under the same id do not mean this server: it never campaigns by them
+  // . Unset where ids are never used again.
+  std::optional<Incarnation> incarnation = {};
   Limits limits{};
   Timing timing{};
   // on together; each can be switched off for tests and for the lab.

@@ -131,6 +131,7 @@ void Cluster::start(Server& server) {
   Config config = config_of(server.id);
   config.codec = config_.codec;
   config.self = server.id;
+  config.incarnation = Incarnation{.high = 0, .low = server.incarnation};
   ++server.lives;
   server.is_up = true;
   server.state = State{.index = disk.snapshot.point.index, .hash = disk.snapshot.hash};
@@ -269,13 +270,27 @@ void Cluster::compact(unsigned id) {
   compacted.core->compacted(disk.snapshot.point);
 }
 
+// whoever asks, asks the incarnation that its configuration names, and counts the answers of no other one. An
+// answer goes back to whoever asked.
+bool Cluster::is_another_incarnation(const Packet& packet) const {
+  const Message& message = packet.message;
+  const bool is_answer = std::holds_alternative<VoteReply>(message) || std::holds_alternative<AppendReply>(message) ||
+                         std::holds_alternative<HeartbeatReply>(message) ||
+                         std::holds_alternative<SnapshotReply>(message) || std::holds_alternative<ReadReply>(message);
+  const Server& asker = servers_.at(is_answer ? packet.to : packet.from);
+  const Server& asked = servers_.at(is_answer ? packet.from : packet.to);
+  const Member* member = asker.is_up ? find_member(asker.core->configuration(), asked.id) : nullptr;
+  return member != nullptr && member->incarnation_low != asked.incarnation;
+}
+
 void Cluster::deliver(std::size_t packet, bool is_repeated) {
   Packet chosen = network_[packet];
   if (!is_repeated) {
     network_.erase(network_.begin() + static_cast<std::ptrdiff_t>(packet));
   }
   const auto to = servers_.find(chosen.to);
-  if (to == servers_.end() || !to->second.is_up || cuts_.contains({chosen.from, chosen.to})) {
+  if (to == servers_.end() || !to->second.is_up || cuts_.contains({chosen.from, chosen.to}) ||
+      is_another_incarnation(chosen)) {
     return;
   }
   const Result<void> taken = to->second.core->step(chosen.from, std::move(chosen.message));

@@ -143,6 +143,7 @@ class Cluster {
   void judge(Server& server, const Output& output);
   void judge_message(const Server& server, const Envelope& envelope);
   void send(Server& server, std::vector<Envelope>& envelopes);
+  [[nodiscard]] bool is_another_incarnation(const Packet& packet) const;
   void serve_log(Server& server, const LogRead& read);
   void serve_snapshot(Server& server, const SnapshotRead& read);
   void stage_snapshot(Server& server, const SnapshotWrite& write);

@@ -50,19 +50,26 @@ class Player {
  private:
   void obey(const Words& words) {
     static const std::map<std::string, void (Player::*)(const Words&)> commands = {
-        {"servers", &Player::servers}, {"option", &Player::option},     {"disk", &Player::disk},
-        {"set", &Player::set},         {"add", &Player::add},           {"campaign", &Player::campaign},
-        {"tick", &Player::tick},       {"pause", &Player::pause},       {"write", &Player::write},
-        {"deliver", &Player::deliver}, {"repeat", &Player::repeat},     {"drop", &Player::drop},
-        {"hold", &Player::hold},       {"release", &Player::release},   {"settle", &Player::settle},
-        {"run", &Player::run},         {"cut", &Player::cut},           {"heal", &Player::heal},
-        {"crash", &Player::crash},     {"stall", &Player::stall},       {"restart", &Player::restart},
-        {"forge", &Player::forge},     {"propose", &Player::propose},   {"read", &Player::read},
-        {"compact", &Player::compact}, {"transfer", &Player::transfer}, {"gone", &Player::gone},
-        {"lost", &Player::lost},       {"members", &Player::members},   {"judges", &Player::judges},
-        {"state", &Player::state},     {"logs", &Player::logs},         {"configurations", &Player::configurations},
-        {"peers", &Player::peers},     {"lease", &Player::lease},       {"fate", &Player::fate},
-        {"quiet", &Player::quiet},     {"loud", &Player::loud},
+        {"servers", &Player::servers},   {"option", &Player::option},
+        {"disk", &Player::disk},         {"set", &Player::set},
+        {"add", &Player::add},           {"replace", &Player::replace},
+        {"campaign", &Player::campaign}, {"tick", &Player::tick},
+        {"pause", &Player::pause},       {"write", &Player::write},
+        {"deliver", &Player::deliver},   {"repeat", &Player::repeat},
+        {"drop", &Player::drop},         {"hold", &Player::hold},
+        {"release", &Player::release},   {"settle", &Player::settle},
+        {"run", &Player::run},           {"cut", &Player::cut},
+        {"heal", &Player::heal},         {"crash", &Player::crash},
+        {"stall", &Player::stall},       {"restart", &Player::restart},
+        {"forge", &Player::forge},       {"propose", &Player::propose},
+        {"read", &Player::read},         {"compact", &Player::compact},
+        {"transfer", &Player::transfer}, {"gone", &Player::gone},
+        {"lost", &Player::lost},         {"members", &Player::members},
+        {"judges", &Player::judges},     {"state", &Player::state},
+        {"logs", &Player::logs},         {"configurations", &Player::configurations},
+        {"peers", &Player::peers},       {"lease", &Player::lease},
+        {"fate", &Player::fate},         {"quiet", &Player::quiet},
+        {"loud", &Player::loud},
     };
     const auto command = commands.find(words.front());
     if (command == commands.end()) {
@@ -129,6 +136,8 @@ class Player {
   }
 
   void add(const Words& words) { cluster_->add_server(number(words.at(1))); }
+
+  void replace(const Words& words) { cluster_->replace_server(number(words.at(1))); }
 
   void campaign(const Words& words) {
     const unsigned id = number(words.at(1));

@@ -19,6 +19,7 @@
 //                                   an entry 4c{1,2,3} is a configuration, 4c{1,2,3<1,4} a joint one with the voters 1,
 //                                   4
 //   add 4                           starts a server outside the configuration
+//   replace 3                       its disk is lost, it comes back as its next incarnation
 //   campaign 1                      its clock runs on to its time-out
 //   tick 500 | tick 1 500           time goes on, for all or for one
 //   pause 1 5000                    its clock leaps: it did not run meanwhile
