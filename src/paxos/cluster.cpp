@@ -63,6 +63,7 @@ bool is_ascending(const std::vector<Founder>& founders) {
 
 Seats seats_of(const Cluster& cluster) {
   Seats seats;
+  seats.reserve(cluster.founders.size());
   for (const Founder& founder : cluster.founders) {
     seats.push_back(founder.seat);
   }

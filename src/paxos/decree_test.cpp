@@ -326,6 +326,7 @@ TEST(Decree, acceptances_of_different_ballots_do_not_add_up) {  // L-105, PAXOS-
   decree.step(two, Accepted{.ballot = ballot});
   decree.step(two, Accepted{.ballot = ballot});                                   // The same one twice,
   decree.step(three, Accepted{.ballot = Ballot{.counter = 9, .proposer = two}});  // and one of another ballot.
+  decree.step(NodeId{4}, Accepted{.ballot = Ballot{.counter = 9, .proposer = two}});
   EXPECT_FALSE(decree.chosen().has_value());
 }
 

@@ -13,6 +13,7 @@ std::size_t majority(const Seats& seats) {
 
 std::vector<NodeId> ids_of(const std::vector<Listed>& listed) {
   std::vector<NodeId> ids;
+  ids.reserve(listed.size());
   for (const Listed& server : listed) {
     ids.push_back(server.id);
   }

@@ -82,6 +82,7 @@ Report Founding::report() const {
                 .differences = {},
                 .missing = missing()};
   std::vector<NodeId> listed;
+  listed.reserve(config_.listed.size());
   for (const Listed& server : config_.listed) {
     listed.push_back(server.id);
   }
