@@ -320,7 +320,7 @@ TEST(Decree, acceptances_of_different_ballots_do_not_add_up) {  // L-105, PAXOS-
   world.finish_write(one);
   Decree& decree = world.decree(one);
   const Ballot ballot = std::get<Prepare>(world.network().front().message).ballot;
-  for (const NodeId id : {two, three}) {
+  for (const NodeId id : {two, three, NodeId{4}}) {
     decree.step(id, Promise{.ballot = ballot, .accepted = std::nullopt});
   }
   decree.step(two, Accepted{.ballot = ballot});
