@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <variant>
 
 #include "base/ensure.hpp"
@@ -115,16 +116,18 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
     }
     return sink.item(item);
   };
-  auto files = list_installs(directory);
+  const auto installs = list_installs(directory);
   const auto finished = list_snapshots(directory);
-  if (!files || !finished) {
-    return std::unexpected(files ? finished.error() : files.error());
+  if (!installs || !finished) {
+    return std::unexpected(installs ? finished.error() : installs.error());
   }
-  files->insert(files->end(), finished->begin(), finished->end());
-  std::ranges::stable_sort(*files, std::ranges::greater{}, &SnapshotFile::index);
-  recovery.snapshots = files->size();
+  // Both are newest first; of the same index the installed one stands before the finished one.
+  std::vector<SnapshotFile> files;
+  std::ranges::merge(*installs, *finished, std::back_inserter(files), std::ranges::greater{}, &SnapshotFile::index,
+                     &SnapshotFile::index);
+  recovery.snapshots = files.size();
   bool delivered = false;
-  for (const SnapshotFile& file : *files) {
+  for (const SnapshotFile& file : files) {
     if (recovery.snapshot && !options.everything) {
       if (auto own = look_at_spare(directory, file); !own) {
         return own;
