@@ -125,12 +125,9 @@ void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
   ensure(entries.back().index <= log_.durable(), "the disk holds what is durable");
   must_replicate_ = true;
   const Index asked = previous(peer->next_index());
-  const bool was_bounded = std::exchange(peer->agrees_up_to, std::nullopt).has_value();
-  if (!peer->is_open(config_.limits) || before.index > asked) {
-    return;
-  }
-  if (before.index < peer->match()) {
-    ensure(was_bounded, "what is known to agree is found");  // A hint that contradicts it: read again without.
+  peer->agrees_up_to.reset();
+  // Meanwhile an acknowledgement may have come, or a refusal: where the answer does not fit any more, it is asked again.
+  if (!peer->is_open(config_.limits) || before.index > asked || before.index < peer->match()) {
     return;
   }
   if (before.index < asked) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <utility>
+#include <variant>
 
 #include "base/ensure.hpp"
 #include "raft/describe.hpp"
@@ -15,6 +16,25 @@ namespace {
 const storage::Paths paths{.data = "data", .log = "data"};
 constexpr std::uint64_t cluster_high = 7;
 constexpr std::uint64_t cluster_low = 8;
+
+// Which incarnation a message is meant for: the member's, or the removed one's, who is told of that for a while.
+std::uint64_t incarnation_of(const raft::Configuration& configuration, NodeId id) {
+  if (const raft::Member* member = raft::find_member(configuration, id)) {
+    return member->incarnation_high;
+  }
+  std::uint64_t newest = 0;
+  for (const raft::RemovedMember& removed : configuration.removed) {
+    newest = removed.id == id ? std::max(newest, removed.incarnation_high) : newest;
+  }
+  return newest;
+}
+
+// Answers count in quorums; requests do not, and who speaks first may know more of the members than this server
+//
+bool is_answer(const raft::Message& message) {
+  return std::holds_alternative<raft::VoteReply>(message) || std::holds_alternative<raft::AppendReply>(message) ||
+         std::holds_alternative<raft::HeartbeatReply>(message) || std::holds_alternative<raft::SnapshotReply>(message);
+}
 
 Blob encode_noop(NodeId leader) {
   std::string bytes;
@@ -258,9 +278,9 @@ void Server::deliver(Speaker from, raft::Message&& message) {
     });
     return;
   }
-  const raft::Member* known = raft::find_member(process_->core->configuration(), from.id);
+  const std::uint64_t known = incarnation_of(process_->core->configuration(), from.id);
   const bool is_foreign = (from.expects != 0 && from.expects != incarnation_) ||
-                          (known != nullptr && known->incarnation_high != from.incarnation);
+                          (is_answer(message) && known != 0 && known != from.incarnation);
   if (is_foreign) {
     ++counters_.foreign_messages;
     return;
@@ -374,10 +394,9 @@ void Server::obey() {
   for (raft::Envelope& envelope : output.send) {
     around_.trace.send(id_, envelope.to, envelope.message);
     around_.judges.sent(id_, envelope);
-    const raft::Member* target = raft::find_member(core.configuration(), envelope.to);
-    around_.network.send(
-        Speaker{.id = id_, .incarnation = incarnation_, .expects = target == nullptr ? 0 : target->incarnation_high},
-        envelope.to, std::move(envelope.message));
+    const Speaker speaker{
+        .id = id_, .incarnation = incarnation_, .expects = incarnation_of(core.configuration(), envelope.to)};
+    around_.network.send(speaker, envelope.to, std::move(envelope.message));
   }
   apply();
   answer_reads();

@@ -124,6 +124,9 @@ void Server::take_snapshot() {
     return;
   }
   const raft::StoredConfiguration& stored = process.core->configuration_at(point.index);
+  if (stored.configuration.members.empty()) {
+    return;  // Who joined later knows the founders only when a configuration after them is in its log.
+  }
   const storage::Identity& identity = process.directory->identity();
   const wire::SnapshotHeader header{.cluster_high = identity.cluster_high,
                                     .cluster_low = identity.cluster_low,
