@@ -56,7 +56,11 @@ void Pump::take(Output& into) {
 void Pump::persisted(raft::PersistToken token) {
   core_.persisted(token);
   while (!promises_.empty() && promises_.front().token <= token) {
-    append_to(batch_.send, promises_.front().messages);
+    std::vector<raft::Envelope>& messages = promises_.front().messages;
+    // An earlier term's may rest on entries that were replaced since; nobody waits for them.
+    std::erase_if(messages,
+                  [this](const raft::Envelope& envelope) { return raft::term_of(envelope.message) < core_.term(); });
+    append_to(batch_.send, messages);
     promises_.pop_front();
   }
 }

@@ -61,6 +61,20 @@ TEST(Pump, a_promise_leaves_after_the_write_that_it_rests_on) {  // R-102, R-103
   EXPECT_TRUE(holds<raft::VoteReply>(output.send));
 }
 
+TEST(Pump, a_promise_of_an_earlier_term_is_dropped) {  // what it rested on may be gone.
+  raft::Core core = one_of_three();
+  Pump pump(core);
+  ASSERT_TRUE(core.step(NodeId{2}, raft::VoteRequest{.term = Term{1}, .last = {}, .campaign = 5}));
+  Output output;
+  pump.take(output);
+  const std::optional<raft::PersistToken> vote = output.token;
+  ASSERT_TRUE(vote);
+  append(core, NodeId{3}, Term{2}, {}, commands(Term{2}, Index{1}, 1));
+  pump.persisted(*vote);
+  pump.take(output);
+  EXPECT_FALSE(holds<raft::VoteReply>(output.send));
+}
+
 TEST(Pump, what_two_turns_append_is_one_contiguous_write) {
   raft::Core core = one_of_three();
   Pump pump(core);

@@ -285,6 +285,7 @@ void Server::deliver(Speaker from, raft::Message&& message) {
     ++counters_.foreign_messages;
     return;
   }
+  process_->heard[from.id] = from.incarnation;
   around_.trace.receive(from.id, id_, message);
   const Result<void> taken = process_->core->step(from.id, std::move(message));
   if (!taken) {
@@ -394,8 +395,11 @@ void Server::obey() {
   for (raft::Envelope& envelope : output.send) {
     around_.trace.send(id_, envelope.to, envelope.message);
     around_.judges.sent(id_, envelope);
-    const Speaker speaker{
-        .id = id_, .incarnation = incarnation_, .expects = incarnation_of(core.configuration(), envelope.to)};
+    // An answer goes back over the link that brought the request.
+    const Speaker speaker{.id = id_,
+                          .incarnation = incarnation_,
+                          .expects = is_answer(envelope.message) ? process.heard[envelope.to]
+                                                                 : incarnation_of(core.configuration(), envelope.to)};
     around_.network.send(speaker, envelope.to, std::move(envelope.message));
   }
   apply();

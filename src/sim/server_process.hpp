@@ -50,6 +50,7 @@ struct Server::Process {
   std::optional<SnapshotJob> snapshot;
   Index snapshot_index{};  // Of the newest one that was begun.
 
+  std::map<NodeId, std::uint64_t> heard;  // Each peer's incarnation, as it spoke last.
   std::map<std::uint64_t, Reply> writes;  // By mark.
   std::map<std::uint64_t, WaitingRead> reads;
   std::uint64_t last_read = 0;
