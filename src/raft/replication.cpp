@@ -131,6 +131,9 @@ void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
     return;
   }
   if (before.index < asked) {
+    if (peer->flow() != Flow::probe) {
+      return;
+    }
     peer->rewind(before.index);
   }
   std::size_t bytes = 0;

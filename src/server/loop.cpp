@@ -24,6 +24,7 @@ constexpr std::int64_t idle_tick_ms = 500;
 replica::ReplicaConfig replica_config(const Config& config, const storage::Identity& identity) {
   replica::ReplicaConfig made;
   made.raft.self = identity.node;
+  made.raft.incarnation = raft::Incarnation{.high = identity.incarnation_high, .low = identity.incarnation_low};
   made.raft.limits.tail_entries_max = config.tail_entries_max;
   made.stream =
       wire::StreamId{.server = identity.node, .incarnation = identity.incarnation_high, .start = identity.starts};

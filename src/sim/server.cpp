@@ -84,6 +84,7 @@ bool Server::is_paused() const {
 
 raft::Config Server::config() const {
   return raft::Config{.self = id_,
+                      .incarnation = raft::Incarnation{.high = incarnation_, .low = raw(id_)},
                       .limits = around_.knobs.limits,
                       .timing = around_.knobs.timing,
                       .has_leases = around_.knobs.has_leases,
