@@ -61,6 +61,19 @@ bool Judges::matches(const Server& server, const raft::Recovered& log, const Log
   return server.hard_state == log.hard_state && (is_same || is_replaced);
 }
 
+// What was appended in a term that never became durable was never said: the term may be led again.
+void Judges::forget_unsaid(const Server& server, Term durable_term) {
+  for (const Write& write : server.writes) {
+    Index index = write.first;
+    for (const Position& position : write.entries) {
+      if (position.term > durable_term) {
+        known_.erase(key_of(position.term, index));
+      }
+      index = next(index);
+    }
+  }
+}
+
 void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all) {
   Server& server = servers_[id];
   LogModel model;
@@ -90,6 +103,7 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
                         raw(model.back().term), raw(model.last()), raw(log.hard_state.term), raw(log.hard_state.vote),
                         raw(server.durable.back().term), raw(server.durable.last())));
   }
+  forget_unsaid(server, log.hard_state.term);
   server.durable = model;
   server.memory = std::move(model);
   server.hard_state = log.hard_state;

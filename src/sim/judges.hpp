@@ -90,6 +90,7 @@ class Judges {
   };
 
   static void put(Server& server, const Write& write);
+  void forget_unsaid(const Server& server, Term durable_term);
   static bool matches(const Server& server, const raft::Recovered& log, const LogModel& recovered);
   [[nodiscard]] std::string name(NodeId id) const;
   void judge_match(NodeId id, Index index, const Position& position);

@@ -47,7 +47,8 @@ bool Recovery::may_start() const {
 namespace {
 
 // A snapshot of another cluster, or of a data directory that this server had before, is not this server's state,
-// however whole it is.
+// however whole it is. Where there are other members it may be: who joins anew under an old id is sent
+// the state of a time at which the one before was still a member.
 Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& file,
                             const wire::SnapshotHeader& header) {
   constexpr std::string_view advice =
@@ -67,7 +68,7 @@ Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& 
   }
   const auto& members = header.configuration.members;
   const auto self = std::ranges::find(members, identity.node, &raft::Member::id);
-  if (self != members.end() &&
+  if (members.size() == 1 && self != members.end() &&
       (self->incarnation_high != identity.incarnation_high || self->incarnation_low != identity.incarnation_low)) {
     return failure(
         ErrorCode::invalid,
