@@ -45,10 +45,29 @@ void Output::clear() {
   start_snapshot = false;
 }
 
+void Output::swap(Output& other) noexcept {
+  std::swap(hard_state, other.hard_state);
+  append.swap(other.append);
+  std::swap(token, other.token);
+  std::swap(commit_hint, other.commit_hint);
+  send.swap(other.send);
+  reads.swap(other.reads);
+  refused_reads.swap(other.refused_reads);
+  log_reads.swap(other.log_reads);
+  snapshot_reads.swap(other.snapshot_reads);
+  snapshot_writes.swap(other.snapshot_writes);
+  std::swap(snapshot_install, other.snapshot_install);
+  std::swap(role, other.role);
+  std::swap(change, other.change);
+  std::swap(can_apply, other.can_apply);
+  std::swap(start_snapshot, other.start_snapshot);
+}
+
 void Pump::take(Output& into) {
   pull();
   into.clear();
-  std::swap(into, batch_);
+  into.swap(batch_);
+  has_batch_ = false;
   into.commit_hint = core_.commit_index();
   into.can_apply = has_committed();
 }
@@ -61,6 +80,7 @@ void Pump::persisted(raft::PersistToken token) {
     std::erase_if(messages,
                   [this](const raft::Envelope& envelope) { return raft::term_of(envelope.message) < core_.term(); });
     append_to(batch_.send, messages);
+    has_batch_ = true;
     promises_.pop_front();
   }
 }
@@ -83,6 +103,7 @@ void Pump::pull() {
     return;
   }
   core_.take_output(from_core_);
+  has_batch_ = true;
   supersede(batch_.hard_state, from_core_.hard_state);
   merge_append(from_core_.append);
   supersede(batch_.token, from_core_.token);  // The newest covers the older ones.

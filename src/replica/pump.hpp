@@ -36,6 +36,7 @@ struct Output {
   bool start_snapshot = false;  // It is time, says the state machine: the shell begins one when storage is ready.
 
   void clear();
+  void swap(Output& other) noexcept;  // Buffers and all, without moving each.
 };
 
 class Pump {
@@ -43,6 +44,8 @@ class Pump {
   // Keeps the reference.
   explicit Pump(raft::Core& core) : core_(core) {}
 
+  // Whether take() would bring anything, or committed() does.
+  [[nodiscard]] bool has_output() const { return has_batch_ || has_committed() || core_.has_output(); }
   // Everything that the core has to say so far; `into` keeps nothing of an earlier batch.
   void take(Output& into);
   // What `token` names, and everything before it, is durable: the promises that waited for it leave with the next batch
@@ -67,6 +70,7 @@ class Pump {
   raft::Core& core_;
   raft::Output from_core_;  // Its buffers are used again.
   Output batch_;
+  bool has_batch_ = false;  // There is something in it.
   std::deque<Promise> promises_;
   std::vector<raft::Entry> committed_;
   std::size_t next_ = 0;

@@ -166,6 +166,7 @@ void draw_odd_knobs(Prng& prng, Knobs& knobs) {
   }
   if (sometimes()) {
     knobs.segment_bytes = 4096 * (4 + prng.below(16));
+    knobs.recycled_segments = prng.below(4);
   }
   if (sometimes()) {
     knobs.snapshot_part_bytes = 100 + prng.below(2000);

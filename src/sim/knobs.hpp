@@ -23,10 +23,13 @@ struct Knobs {
   bool has_leases = false;
   std::int64_t tick_us = 10'000;
 
-  std::uint64_t segment_bytes = 256U << 10;
-  std::uint64_t snapshot_entries = 1000;
+  std::uint64_t segment_bytes = 128U << 10;
+  std::size_t recycled_segments = 24;
+  std::uint64_t snapshot_entries = 500;
   std::size_t snapshot_part_bytes = 64U << 10;
   std::uint64_t fatal_per_mille = 0;  // Of starts, snapshots and installations: the process dies in the midst of it.
+  // For tests of the judges: each start finds an empty disk, and nobody is told (F-311).
+  bool forgets_everything = false;
   // A flush takes between these.
   std::int64_t flush_min_us = 100;
   std::int64_t flush_max_us = 400;

@@ -121,8 +121,11 @@ Result<std::unique_ptr<Server::Process>> Server::open() {
   if (Result<void> begun = process->directory->begin_start(recovery->starts); !begun) {
     return std::unexpected(begun.error());
   }
-  Result<std::unique_ptr<storage::Wal>> wal = storage::Wal::open(
-      *process->directory, storage::WalConfig{.segment_bytes = around_.knobs.segment_bytes}, recovery->log.position);
+  Result<std::unique_ptr<storage::Wal>> wal =
+      storage::Wal::open(*process->directory,
+                         storage::WalConfig{.segment_bytes = around_.knobs.segment_bytes,
+                                            .recycled_segments_max = around_.knobs.recycled_segments},
+                         recovery->log.position);
   if (!wal) {
     return std::unexpected(wal.error());
   }
@@ -135,6 +138,9 @@ void Server::start() {
   ensure(process_ == nullptr && !is_out_, "only what is down is started");
   ++lives_;
   ++counters_.starts;
+  if (around_.knobs.forgets_everything) {
+    disk_ = Disk();
+  }
   tempt_fate();
   Result<std::unique_ptr<Process>> opened = open();
   if (has_met_fate()) {  // In the midst of its recovery (F-206).
@@ -366,9 +372,9 @@ Result<void> Server::transfer(NodeId target) {
 // ---- A turn.
 
 void Server::turn() {
-  do {
+  while (process_ != nullptr && process_->pump->has_output()) {
     obey();
-  } while (process_ != nullptr && process_->core->has_output());
+  }
 }
 
 // The fields of an output, in their order.
