@@ -27,7 +27,7 @@ std::string encode(std::uint64_t seed, const sim::Report& report) {
             {"leaders", report.leaders},
             {"answered", report.answered},
             {"unanswered", report.unanswered},
-            {"gave_up", report.gave_up_on_history},
+            {"undecided", report.undecided_histories},
             {"goals", report.goals}};
   if (report.violation) {
     line["invariant"] = report.violation->invariant;
@@ -47,7 +47,7 @@ sim::Report decode(const json& line) {
   report.leaders = line["leaders"];
   report.answered = line["answered"];
   report.unanswered = line["unanswered"];
-  report.gave_up_on_history = line["gave_up"];
+  report.undecided_histories = line["undecided"];
   report.goals = line["goals"].get<std::map<std::string, std::uint64_t>>();
   return report;
 }

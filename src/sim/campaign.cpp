@@ -12,7 +12,7 @@ void Tally::add(const Report& report) {
   committed += report.committed;
   answered += report.answered;
   unanswered += report.unanswered;
-  undecided_histories += report.gave_up_on_history ? 1U : 0U;
+  undecided_histories += report.undecided_histories;
   for (const auto& [goal, times] : report.goals) {
     goals[goal] += times;
   }

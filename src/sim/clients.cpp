@@ -14,16 +14,17 @@ constexpr std::int64_t retry_us = 20'000;
 
 }  // namespace
 
-Clients::Clients(const Surroundings& around, const std::vector<std::unique_ptr<Server>>& servers, Prng prng)
-    : around_(around), servers_(servers), prng_(prng) {
-  for (unsigned key = 0; key < around_.knobs.keys; ++key) {
-    keys_.push_back(history_.key("r" + std::to_string(key)));
+Clients::Clients(const Surroundings& around, const std::vector<std::unique_ptr<Server>>& servers, const Group& group,
+                 Prng prng)
+    : around_(around), servers_(servers), group_(group), prng_(prng), last_mark_(group.first_mark) {
+  for (unsigned key = 0; key < group.keys; ++key) {
+    keys_.push_back(history_.key("r" + std::to_string(group.first_key + key)));
   }
-  clients_.resize(around_.knobs.clients);
+  clients_.resize(group.clients);
   for (Client& client : clients_) {
     client.id = ClientId{++last_id_};
     client.target = draw_server();
-    client.seen.assign(around_.knobs.keys, 0);
+    client.seen.assign(group.keys, 0);
   }
 }
 
@@ -42,7 +43,7 @@ NodeId Clients::draw_server() {
 }
 
 void Clients::think(std::size_t number) {
-  const std::int64_t mean = static_cast<std::int64_t>(clients_.size()) * 1'000'000 / around_.knobs.requests_per_second;
+  const std::int64_t mean = static_cast<std::int64_t>(clients_.size()) * 1'000'000 / group_.requests_per_second;
   around_.scheduler.after(prng_.between(0, 2 * mean), [this, number] {
     if (!stopped_) {
       call(number);
@@ -53,7 +54,8 @@ void Clients::think(std::size_t number) {
 void Clients::call(std::size_t number) {
   Client& client = clients_[number];
   const auto key = static_cast<std::uint32_t>(prng_.below(keys_.size()));
-  client.write = RegisterWrite{.mark = 0, .key = key, .value = static_cast<std::int64_t>(++last_mark_)};
+  client.write =
+      RegisterWrite{.mark = 0, .key = group_.first_key + key, .value = static_cast<std::int64_t>(++last_mark_)};
   if (prng_.below(100) < around_.knobs.reads_percent) {
     client.kind = Operation::Kind::read;
     client.position = history_.read(client.id, keys_[key], now());
@@ -102,11 +104,13 @@ void Clients::ask(std::size_t number, const Reply& reply) {
   ensure(at != servers_.end(), "clients know the servers");
   if (!(*at)->is_serving()) {
     reply(Answer{.kind = Answer::Kind::refused});  // Its connection is refused.
-  } else if (client.kind == Operation::Kind::read) {
-    (*at)->read(client.write.key, reply);
-  } else {
+  } else if (client.kind != Operation::Kind::read) {
     client.is_open = true;
     (*at)->write(client.write, reply);
+  } else if (group_.level == ReadLevel::sequential) {
+    (*at)->read_here(client.write.key, client.known, reply);
+  } else {
+    (*at)->read(client.write.key, reply);
   }
 }
 
@@ -122,7 +126,8 @@ void Clients::answered(std::size_t number, const Answer& answer) {
   }
   client.is_waiting = false;
   ++answered_;
-  std::int64_t& seen = client.seen[client.write.key];
+  client.known = std::max(client.known, answer.index);
+  std::int64_t& seen = client.seen[client.write.key - group_.first_key];
   if (client.kind == Operation::Kind::read) {
     history_.done(client.position, now(), answer.value);
     seen = answer.value;

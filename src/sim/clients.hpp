@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -15,10 +15,26 @@
 
 namespace quorate::sim {
 
+// What reads promise. Each group of clients has registers of its own.
+enum class ReadLevel : std::uint8_t {
+  linearizable,  // A read index each.
+  sequential,    // From whatever the server has applied, if that is as much as the client has seen before.
+};
+
+struct Group {
+  ReadLevel level = ReadLevel::linearizable;
+  unsigned clients = 0;
+  std::uint32_t first_key = 0;
+  unsigned keys = 0;
+  std::int64_t requests_per_second = 0;
+  std::uint64_t first_mark = 0;  // Marks of different groups never meet.
+};
+
 class Clients {
  public:
   // `servers` outlives this. Who was not there when a call came is asked again elsewhere.
-  Clients(const Surroundings& around, const std::vector<std::unique_ptr<Server>>& servers, Prng prng);
+  Clients(const Surroundings& around, const std::vector<std::unique_ptr<Server>>& servers, const Group& group,
+          Prng prng);
 
   void begin();
   // No new calls; those under way come to their end.
@@ -41,6 +57,7 @@ class Clients {
     RegisterWrite write;
     History::Position position = 0;
     std::vector<std::int64_t> seen;  // By key: what it read or wrote last.
+    Index known{};                   // The newest state that an answer came from.
   };
 
   void think(std::size_t number);
@@ -56,6 +73,7 @@ class Clients {
 
   Surroundings around_;
   const std::vector<std::unique_ptr<Server>>& servers_;
+  Group group_;
   Prng prng_;
   std::vector<Client> clients_;
   History history_;

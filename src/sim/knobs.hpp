@@ -9,11 +9,14 @@
 
 namespace quorate::sim {
 
+inline constexpr unsigned weak_keys = 2;  // Registers behind the others.
+
 struct Knobs {
   unsigned servers = 3;  // Voters at the start.
   unsigned spares = 0;   // Empty machines that may be admitted.
   unsigned clients = 6;
   unsigned keys = 8;
+  unsigned weak_clients = 4;  // They read whatever their server has applied; a call a second each.
   std::int64_t requests_per_second = 100;
   unsigned reads_percent = 30;
   std::size_t padding = 60;  // A write's entry is about 100 bytes long with it.

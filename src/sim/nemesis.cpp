@@ -204,6 +204,25 @@ void Nemesis::down(Server& server, bool power, std::int64_t for_us) {
   until = std::max(until, after_us(around_.scheduler.now(), std::max(for_us, start_us)));
   if (server.is_up()) {
     server.crash(power);
+    if (!power) {
+      notice_death(server);
+    }
+  }
+}
+
+// The machine stands and its process does not: who reconnects is refused, and knows.
+void Nemesis::notice_death(const Server& dead) {
+  for (const auto& server : servers_) {
+    if (server.get() == &dead) {
+      continue;
+    }
+    around_.scheduler.after(prng_.between(500, 5'000), [this, &dead, &server = *server] {
+      const bool is_reached =
+          !around_.network.is_cut(server.id(), dead.id()) && !around_.network.is_cut(dead.id(), server.id());
+      if (is_reached && !dead.is_up()) {
+        server.gone(dead.id());
+      }
+    });
   }
 }
 

@@ -35,6 +35,7 @@ class Nemesis {
   void flap(Server& server, std::int64_t every_us, MonoTime end);
   void storm(Server& server, std::int64_t every_us, MonoTime end);
   void down(Server& server, bool power, std::int64_t for_us);
+  void notice_death(const Server& dead);
   void supervise();
   void replace_lost();
   [[nodiscard]] bool may_lose(const Server& server) const;

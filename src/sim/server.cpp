@@ -92,7 +92,7 @@ raft::Config Server::config() const {
 }
 
 Result<std::unique_ptr<Server::Process>> Server::open() {
-  auto process = std::make_unique<Process>(around_.knobs.keys);
+  auto process = std::make_unique<Process>(around_.knobs.keys + weak_keys);
   const storage::Identity fresh{.cluster_high = cluster_high,
                                 .cluster_low = cluster_low,
                                 .node = id_,
@@ -304,6 +304,14 @@ void Server::deliver(Speaker from, raft::Message&& message) {
 void Server::lost(NodeId peer) {
   if (is_serving() && !is_paused()) {
     process_->core->unreachable(peer);
+    turn();
+  }
+}
+
+void Server::gone(NodeId peer) {
+  if (is_serving() && !is_paused()) {
+    tell("gone", std::to_string(raw(peer)));
+    process_->core->leader_is_gone(peer);
     turn();
   }
 }

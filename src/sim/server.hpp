@@ -101,6 +101,8 @@ class Server {
   // ---- What comes in.
   void deliver(Speaker from, raft::Message&& message);
   void lost(NodeId peer);
+  // A reconnect to this peer was refused: its process is gone.
+  void gone(NodeId peer);
   void write(const RegisterWrite& write, Reply reply);
   void read(std::uint32_t key, Reply reply);
   // What this server knows now, however old (CONS rows: sequential, not linearizable).

@@ -268,7 +268,7 @@ void Server::install() {
   apply();
   process.snapshot.reset();
   const raft::SnapshotId id = *std::exchange(process.install, std::nullopt);
-  RegisterStore store(around_.knobs.keys);
+  RegisterStore store(around_.knobs.keys + weak_keys);
   const storage::SnapshotSink sink{.reset = [&store] { store.begin_loading(); },
                                    .item = [&store](const tree::SnapshotItem& item) { return store.load(item); },
                                    .finish = [&store] { return store.finish_loading(); }};

@@ -5,12 +5,15 @@
 #include <utility>
 
 #include "raft/describe.hpp"
+#include "sim/causal.hpp"
 #include "sim/linearizability.hpp"
 #include "sim/nemesis.hpp"
+#include "sim/sequential.hpp"
 
 namespace quorate::sim {
 namespace {
 
+constexpr SearchLimits sequential_limits{.steps = 500'000, .seen_bytes = 64U << 20};
 constexpr std::int64_t converge_step_us = 100'000;
 constexpr std::int64_t quiet_us = 5'000'000;  // After the last answer (I-405).
 
@@ -49,7 +52,24 @@ World::World(const Plan& plan, Trace::Sink sink)
         std::make_unique<Server>(NodeId{id}, around_, founding_, id <= plan_.knobs.servers, seeds.next_u64()));
   }
   nemesis_ = std::make_unique<Nemesis>(around_, servers_, fork(plan.seed, 3));
-  clients_ = std::make_unique<Clients>(around_, servers_, fork(plan.seed, 4));
+  const Knobs& knobs = plan_.knobs;
+  clients_.push_back(std::make_unique<Clients>(around_, servers_,
+                                               Group{.level = ReadLevel::linearizable,
+                                                     .clients = knobs.clients,
+                                                     .first_key = 0,
+                                                     .keys = knobs.keys,
+                                                     .requests_per_second = knobs.requests_per_second},
+                                               fork(plan.seed, 4)));
+  if (knobs.weak_clients > 0) {
+    clients_.push_back(std::make_unique<Clients>(around_, servers_,
+                                                 Group{.level = ReadLevel::sequential,
+                                                       .clients = knobs.weak_clients,
+                                                       .first_key = knobs.keys,
+                                                       .keys = weak_keys,
+                                                       .requests_per_second = knobs.weak_clients,
+                                                       .first_mark = std::uint64_t{1} << 40U},
+                                                 fork(plan.seed, 5)));
+  }
 }
 
 World::~World() = default;
@@ -61,7 +81,9 @@ void World::run_until(MonoTime end) {
 
 Report World::run() {
   nemesis_->begin(plan_.faults);
-  clients_->begin();
+  for (const auto& group : clients_) {
+    group->begin();
+  }
   steps_max_ = plan_.steps_max == 0 ? UINT64_MAX : plan_.steps_max;
   run_until(MonoTime{plan_.safety_us});
   steps_max_ = UINT64_MAX;
@@ -88,7 +110,9 @@ void World::heal() {
   }
   const MonoTime deadline = after_us(scheduler_.now(), deadline_us);
   run_until(after_us(scheduler_.now(), 2 * plan_.knobs.timing.election_us));
-  clients_->stop();
+  for (const auto& group : clients_) {
+    group->stop();
+  }
   while (!judges_.violation() && !has_converged()) {
     if (scheduler_.now() >= deadline) {
       judges_.violate("I-401", "after everything was healed: " + why_not_converged());
@@ -96,6 +120,14 @@ void World::heal() {
     }
     run_until(after_us(scheduler_.now(), converge_step_us));
   }
+}
+
+std::size_t World::waiting() const {
+  std::size_t count = 0;
+  for (const auto& group : clients_) {
+    count += group->waiting();
+  }
+  return count;
 }
 
 bool World::has_converged() const {
@@ -108,7 +140,7 @@ std::string World::why_not_converged() const {
     return "nobody leads";
   }
   const raft::Core& leader = leading->core();
-  if (clients_->waiting() > 0) {
+  if (waiting() > 0) {
     return "clients wait";
   }
   for (const raft::Member& member : leader.configuration().members) {
@@ -148,11 +180,23 @@ void World::judge_quiet() {
 
 void World::judge_end() {
   judges_.judge_marks();
-  const Linearizability found = check_linearizable(clients_->history());
-  if (found.verdict == Verdict::broken) {
-    judges_.violate("I-203", describe(clients_->history(), found));
+  const History& strict = clients_.front()->history();
+  const Linearizability found = check_linearizable(strict);
+  judge_history("I-203", found.verdict, describe(strict, found));
+  if (clients_.size() > 1 && !judges_.violation()) {
+    const History& weak = clients_.back()->history();
+    const SequentialConsistency sequential = check_sequential(weak, sequential_limits);
+    judge_history("CONS-05", sequential.verdict, describe(weak, sequential));
+    const CausalConsistency causal = check_causal(weak);
+    judge_history("CONS-06", causal.verdict, describe(weak, causal));
   }
-  gave_up_on_history_ = found.verdict == Verdict::gave_up;
+}
+
+void World::judge_history(const char* invariant, Verdict verdict, const std::string& words) {
+  if (verdict == Verdict::broken) {
+    judges_.violate(invariant, words);
+  }
+  undecided_histories_ += verdict == Verdict::gave_up ? 1U : 0U;
 }
 
 Report World::report() {
@@ -161,11 +205,15 @@ Report World::report() {
                 .steps = scheduler_.steps(),
                 .committed = raw(judges_.committed()),
                 .leaders = judges_.leaders(),
-                .answered = clients_->answered(),
-                .unanswered = clients_->unanswered(),
+                .answered = 0,
+                .unanswered = 0,
                 .digest = judges_.digest(),
-                .gave_up_on_history = gave_up_on_history_,
+                .undecided_histories = undecided_histories_,
                 .goals = {}};
+  for (const auto& group : clients_) {
+    report.answered += group->answered();
+    report.unanswered += group->unanswered();
+  }
   const auto count = [&report](const char* goal, std::uint64_t times) { report.goals[goal] += times; };
   for (const auto& server : servers_) {
     const Counters& counters = server->counters();

@@ -32,8 +32,8 @@ struct Report {
   std::uint64_t leaders = 0;
   std::uint64_t answered = 0;
   std::uint64_t unanswered = 0;
-  std::uint64_t digest = 0;  // Of the committed log; equal seeds have equal ones.
-  bool gave_up_on_history = false;
+  std::uint64_t digest = 0;                    // Of the committed log; equal seeds have equal ones.
+  std::uint64_t undecided_histories = 0;       // Too hard within their bounds.
   std::map<std::string, std::uint64_t> goals;  // Rare states, and how often they were reached (I-505).
 };
 
@@ -54,6 +54,8 @@ class World {
   [[nodiscard]] std::string why_not_converged() const;
   void judge_end();
   void judge_quiet();
+  void judge_history(const char* invariant, Verdict verdict, const std::string& words);
+  [[nodiscard]] std::size_t waiting() const;
   Report report();
 
   const Plan plan_;
@@ -65,9 +67,9 @@ class World {
   raft::Configuration founding_;
   std::vector<std::unique_ptr<Server>> servers_;
   std::unique_ptr<Nemesis> nemesis_;
-  std::unique_ptr<Clients> clients_;
+  std::vector<std::unique_ptr<Clients>> clients_;  // By read level.
   std::uint64_t steps_max_ = UINT64_MAX;
-  bool gave_up_on_history_ = false;
+  std::uint64_t undecided_histories_ = 0;
 };
 
 // Runs a plan from its beginning to its end.
