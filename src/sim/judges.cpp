@@ -114,8 +114,8 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
 }
 
 void Judges::wiped(NodeId id, std::uint64_t incarnation) {
-  servers_[id] = Server{};
-  servers_[id].incarnation = incarnation;
+  Server& server = servers_[id];
+  server = Server{.former = std::move(server.durable), .incarnation = incarnation};
 }
 
 void Judges::staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
@@ -264,7 +264,9 @@ void Judges::judge_commit(const raft::Core& core, Server& server) {
 bool Judges::is_held(const raft::Configuration& configuration, Index index) const {
   const auto holds = [this, index](NodeId id) {
     const auto at = servers_.find(id);
-    return at != servers_.end() && at->second.durable.at(index) == canon_.at(index);
+    // What a disk held when it was lost was acknowledged all the same.
+    return at != servers_.end() &&
+           (at->second.durable.at(index) == canon_.at(index) || at->second.former.at(index) == canon_.at(index));
   };
   const std::vector<NodeId> incoming = incoming_voters(configuration);
   return count_held(incoming, holds) > incoming.size() / 2 &&

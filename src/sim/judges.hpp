@@ -73,14 +73,15 @@ class Judges {
     std::vector<Position> entries;
   };
   struct Server {
-    LogModel memory;   // With what is not durable yet.
-    LogModel durable;  //
-    raft::HardState hard_state;
-    std::deque<Write> writes;
+    LogModel memory = {};   // With what is not durable yet.
+    LogModel durable = {};  //
+    LogModel former = {};   // Of the disk before, when that was lost.
+    raft::HardState hard_state = {};
+    std::deque<Write> writes = {};
     Index commit{};
     Index applied{};
-    Index configuration{};                     // Of the newest configuration entry in memory.
-    std::optional<std::uint64_t> incarnation;  // If the disk is not the first one.
+    Index configuration{};                          // Of the newest configuration entry in memory.
+    std::optional<std::uint64_t> incarnation = {};  // If the disk is not the first one.
   };
   struct Mark {
     bool is_acknowledged = false;
