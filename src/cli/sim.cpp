@@ -156,6 +156,7 @@ class Command {
           clear_progress();
           std::fprintf(stdout, "seed %lu violates %s: %s\n", failure.seed, failure.invariant.c_str(),
                        failure.words.c_str());
+          std::fflush(stdout);  // The campaign may go on for hours.
           return options_.keeps_going;
         });
     clear_progress();
