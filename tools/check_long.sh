@@ -46,7 +46,7 @@ long_fuzz() {
   return $status
 }
 long_hostile() { /usr/bin/python3 test/hostile.py --quorate "$quorate" --scale 10; }
-long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='StorageCrash.many_lives*'; }
+long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='Storage*.many_lives*'; }
 long_analyze() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
   QUORATE_TIDY_CHECKS='clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*' \

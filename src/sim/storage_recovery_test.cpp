@@ -227,43 +227,138 @@ TEST(StorageRecovery, a_term_older_than_the_snapshots_is_damage) {
   EXPECT_EQ(damage->index, Index{5});
 }
 
-TEST(StorageRecovery, an_entry_that_was_replaced_before_the_snapshot_is_no_damage) {
-  Disk disk;
-  {
-    auto directory = storage::DataDirectory::open(disk, test_paths, test_identity);
-    ASSERT_TRUE(directory && directory->begin_start(0));
-    auto wal = storage::Wal::open(*directory, one_segment, storage::Wal::Position{});
-    ASSERT_TRUE(wal);
-    const auto flush = [&wal](std::uint64_t term, std::uint64_t first, std::uint64_t last) {
-      std::vector<raft::Entry> entries;
-      for (std::uint64_t index = first; index <= last; ++index) {
-        entries.push_back({.term = Term{term},
-                           .index = Index{index},
-                           .time = WallTime{static_cast<std::int64_t>(term)},
-                           .kind = raft::EntryKind::command,
-                           .command = Blob::copy(encode_request(1, "x"))});
-      }
-      (*wal)->stage(raft::HardState{.term = Term{term}, .vote = NodeId{1}}, entries, Index{}, raft::PersistToken{term});
-      auto job = (*wal)->take_flush();
-      ASSERT_TRUE(job.run());
-      (*wal)->finish(std::move(job));
-    };
-    flush(1, 1, 4);
-    flush(3, 3, 3);
+// What a follower's log is told: each call is one flush.
+struct Follower {
+  Disk& disk;
+  storage::WalConfig config = one_segment;
+  storage::DataDirectory directory = storage::DataDirectory::open(disk, test_paths, test_identity).value();
+  std::unique_ptr<storage::Wal> wal = open();
+
+  // Entries [first, last] of a term, and what the cluster has committed; false: the disk stopped.
+  bool flush(std::uint64_t term, std::uint64_t first, std::uint64_t last, Index committed, std::size_t bytes = 1) {
+    std::vector<raft::Entry> entries;
+    for (std::uint64_t index = first; index <= last; ++index) {
+      entries.push_back({.term = Term{term},
+                         .index = Index{index},
+                         .time = WallTime{static_cast<std::int64_t>(term)},
+                         .kind = raft::EntryKind::command,
+                         .command = Blob::copy(encode_request(1, std::string(bytes, 'x')))});
+    }
+    wal->stage(raft::HardState{.term = Term{term}, .vote = NodeId{1}}, entries, committed, raft::PersistToken{term});
+    return write();
+  }
+  // What was written is proven durable.
+  bool mark() { return wal->stage_marker() && write(); }
+  void snapshot(raft::LogId point) {
     wire::SnapshotHeader header{
-        .point = {.term = Term{3}, .index = Index{3}},
+        .point = point,
         .configuration = {.members = {raft::Member{.id = NodeId{1}, .incarnation_high = 42, .incarnation_low = 43}}},
         .streams = {}};
-    auto writer = storage::SnapshotWriter::begin(*directory, header);
+    auto writer = storage::SnapshotWriter::begin(directory, header);
     ASSERT_TRUE(writer);
     (*writer)->add(tree::StateImage{});
     (*writer)->end();
     while (*(*writer)->work()) {
     }
   }
+
+ private:
+  bool write() {
+    auto job = wal->take_flush();
+    const bool done = job.run().has_value();
+    wal->finish(std::move(job));
+    return done;
+  }
+  std::unique_ptr<storage::Wal> open() {
+    const auto recovery = storage::recover(directory, no_sink, {});
+    EXPECT_TRUE(recovery && recovery->may_start() && directory.begin_start(recovery->starts));
+    return storage::Wal::open(directory, config, recovery->log.position).value();
+  }
+};
+
+TEST(StorageRecovery, an_entry_that_was_replaced_before_the_snapshot_is_no_damage) {
+  Disk disk;
+  {
+    Follower follower{disk};
+    ASSERT_TRUE(follower.flush(1, 1, 4, Index{}) && follower.flush(3, 3, 3, Index{}));
+    follower.snapshot({.term = Term{3}, .index = Index{3}});
+  }
   const auto recovery = look(disk);
   ASSERT_TRUE(recovery) << recovery.error().message;
   EXPECT_TRUE(recovery->may_start()) << describe(recovery->damage.front());
+}
+
+// A follower learns with the entries that replace others that those are committed. Of a torn flush only the first
+// records may be there: they end before the commit index, and that costs nothing that anybody was told of.
+TEST(StorageRecovery, a_torn_replacement_of_what_was_never_committed_is_no_damage) {
+  const std::string second_segment = "data/log/00000000000000000002.log";
+  Disk disk;
+  {
+    Follower follower{disk};
+    ASSERT_TRUE(follower.flush(1, 1, 3, Index{1}) && follower.flush(2, 2, 3, Index{3}, limits::batch_bytes_soft));
+  }
+  // It had a segment of its own, and two records.
+  const ByteView segment{disk.contents(second_segment)};
+  const std::uint64_t generation = wire::decode_segment_header(segment)->generation;
+  const auto first = wire::decode_record(segment.substr(4096), generation);
+  ASSERT_TRUE(first && wire::decode_record(segment.substr(4096 + first->bytes), generation));
+  // As if power had gone before the second one was on the disk, and nobody had been told of it.
+  disk.overwrite(second_segment, 4096 + first->bytes, std::string(4096, '\0'));
+  const auto recovery = look(disk);
+  ASSERT_TRUE(recovery) << recovery.error().message;
+  ASSERT_TRUE(recovery->may_start()) << describe(recovery->damage.front());
+  EXPECT_EQ(recovery->log.position.last_index, Index{2});
+  EXPECT_EQ(recovery->log.recovered.entries.back().term, Term{2});
+  EXPECT_EQ(recovery->log.recovered.commit_hint, Index{1});
+}
+
+// A start copies a tail of which a part was replaced, and a snapshot says that the replacement was committed: the copy
+// of what was replaced must not say so of itself, or the next start takes the replacement for damage.
+TEST(StorageRecovery, the_copy_of_a_replaced_tail_is_no_damage) {
+  Disk disk;
+  {
+    // No later record proves an earlier one.
+    Follower follower{disk, storage::WalConfig{.segment_bytes = 64 * 4096, .force_sync = false}};
+    ASSERT_TRUE(follower.flush(1, 1, 4, Index{}) && follower.flush(3, 3, 4, Index{}));
+    follower.snapshot({.term = Term{3}, .index = Index{4}});
+  }
+  disk.restart();
+  {
+    const Follower copies{disk};
+  }
+  const auto recovery = look(disk);
+  ASSERT_TRUE(recovery) << recovery.error().message;
+  EXPECT_TRUE(recovery->may_start()) << describe(recovery->damage.front());
+}
+
+// A snapshot that is being installed ends with an entry that the log has otherwise, at the end of a segment: what a
+// start needs of the log stands in the next one, and what it must know in the one before (K-83: with the snapshot lost,
+// an older one must not lead into another history).
+TEST(StorageRecovery, a_log_of_another_history_is_void_wherever_its_segments_end) {
+  for (const std::uint64_t last : {3U, 5U}) {
+    Disk disk;
+    {
+      Follower follower{disk};
+      ASSERT_TRUE(follower.flush(1, 1, 3, Index{}) && follower.mark());
+    }
+    disk.restart();
+    {
+      Follower follower{disk};
+      ASSERT_TRUE(last == 3 || follower.flush(1, 4, last, Index{}));
+      follower.snapshot({.term = Term{2}, .index = Index{3}});
+    }
+    disk.restart();
+    ASSERT_TRUE(
+        disk.rename("data/snapshots/00000000000000000003.snapshot", "data/snapshots/00000000000000000003.install") &&
+        disk.sync_directory("data/snapshots"));
+    const auto recovery = look(disk);
+    ASSERT_TRUE(recovery) << recovery.error().message;
+    ASSERT_TRUE(recovery->may_start()) << describe(recovery->damage.front());
+    EXPECT_EQ(recovery->log.position.chain, 0U) << "it begins anew";
+    EXPECT_EQ(recovery->log.position.first_index, Index{4});
+    EXPECT_EQ(recovery->log.position.voided.size(), 2U);
+    EXPECT_TRUE(recovery->log.recovered.entries.empty());
+  }
 }
 
 // --- files that were shortened or restored ---

@@ -103,13 +103,21 @@ Result<void> LogReader::find_segments() {
 }
 
 // The newest segment that begins at or before the first entry that is needed: earlier ones hold nothing behind it.
+// While a snapshot is being installed, the entry that it ends with is needed too: only that one tells whether the log
+// is of the same history, unless the log has begun anew.
 std::optional<std::size_t> LogReader::choose_start() const {
+  std::optional<std::size_t> start;
   for (std::size_t i = files_.size(); i > 0; --i) {
-    if (files_[i - 1].header && files_[i - 1].header->first_index <= next(snapshot_.index)) {
+    const auto& header = files_[i - 1].header;
+    if (!header || header->first_index > next(snapshot_.index)) {
+      continue;
+    }
+    start = start.value_or(i - 1);
+    if (!is_installing_ || header->first_index <= snapshot_.index || begins_anew(*header)) {
       return i - 1;
     }
   }
-  return std::nullopt;
+  return start;
 }
 
 // One past the last segment that follows `start` without a gap.

@@ -108,7 +108,10 @@ class Member {
       keep = truth_.committed.size() + prng_.below(log_.size() - truth_.committed.size() + 1);
     }
     std::optional<raft::HardState> hard_state;
-    if (keep < log_.size() || prng_.chance(1, 3)) {
+    // Whatever a leader sends has its term at most, and that is at least 1.
+    const Term newest = truth_.committed.empty() ? Term{1} : truth_.committed.back().term;
+    const bool is_behind = truth_.state.term < newest;
+    if (keep < log_.size() || is_behind || prng_.chance(1, 3)) {
       hard_state = next_term();
     }
     const bool replaces = keep < log_.size();
@@ -296,9 +299,11 @@ class Member {
   }
   [[nodiscard]] Index commit_hint() const { return Index{std::min(agreement(), truth_.committed.size())}; }
 
+  // Of a leader of now, whose term no entry exceeds: a member that forgot a term in a crash hears of a later one.
   raft::HardState next_term() {
-    truth_.state =
-        raft::HardState{.term = next(truth_.state.term), .vote = NodeId{static_cast<std::uint32_t>(prng_.below(4))}};
+    const Term committed = truth_.committed.empty() ? Term{} : truth_.committed.back().term;
+    truth_.state = raft::HardState{.term = next(std::max(truth_.state.term, committed)),
+                                   .vote = NodeId{static_cast<std::uint32_t>(prng_.below(4))}};
     return truth_.state;
   }
 
