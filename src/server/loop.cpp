@@ -122,8 +122,8 @@ ExitCode Loop::run() {
     while (!stop_asked_ && !disk_failure()) {
       turn();
     }
+    finish();
   }
-  finish();
   if (const std::optional<Error>& failure = disk_failure()) {
     log_error(fmt::format("the {} cannot be written any more, and what the disk holds is uncertain: stopping. {}",
                           log_.failed() ? "log" : "snapshot", failure->message));

@@ -42,6 +42,7 @@ class Loop {
   ExitCode run();
   void ask_to_stop();
   [[nodiscard]] const ClientPort& client_port() const { return port_; }
+  [[nodiscard]] Index applied() const { return replica_.applied(); }
 
  private:
   bool begin_service();

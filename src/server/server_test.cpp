@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/loop.hpp"
 #include "server/signals.hpp"
 #include "server/start.hpp"
 #include "server/testing/raw_client.hpp"
@@ -370,6 +371,40 @@ TEST(server, a_stop_that_is_asked_for_while_the_log_is_read_ends_the_start) {
     EXPECT_FALSE(signals.take_stop()) << "it was taken";
   }
   ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
+}
+
+// Nor for what the log does: whoever starts next carries it out, and nobody is there to be answered.
+TEST(server, a_stop_that_is_asked_for_while_the_log_is_carried_out_ends_the_start) {
+  constexpr std::int32_t writes = 20'000;  // More than one turn's.
+  Running running;
+  {
+    Client client(running.port());
+    ASSERT_NE(client.handshake(), 0);
+    for (std::int32_t number = 1; number <= writes; ++number) {
+      client.send(create_request(number, "/" + std::to_string(number), ""));
+      if (number % 1000 == 0) {
+        for (int answered = 0; answered < 1000; ++answered) {
+          ASSERT_EQ(client.error(), 0);
+        }
+      }
+    }
+  }
+  running.stop();
+  const auto start = [&running] {
+    auto data = open_data(running.config(), running.disk());
+    EXPECT_TRUE(data.has_value());
+    return std::make_unique<Loop>(running.config(), std::move(*data), std::vector<net::Listener>{}, nullptr, 100);
+  };
+  std::unique_ptr<Loop> loop = start();
+  loop->ask_to_stop();
+  EXPECT_EQ(loop->run(), ExitCode::stopped);
+  EXPECT_LT(raw(loop->applied()), writes) << "it stopped on the way";
+  loop.reset();
+  running.start();
+  Client client(running.port());
+  ASSERT_NE(client.handshake(), 0);
+  client.send(create_request(1, "/" + std::to_string(writes), ""));
+  EXPECT_EQ(client.error(), -110) << "nothing is lost by that";
 }
 
 // S-203, F-601: a client that never reads is closed at a bound; the others do not notice.
