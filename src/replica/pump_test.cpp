@@ -61,6 +61,28 @@ TEST(Pump, a_promise_leaves_after_the_write_that_it_rests_on) {  // R-102, R-103
   EXPECT_TRUE(holds<raft::VoteReply>(output.send));
 }
 
+TEST(Pump, a_promise_waits_for_its_own_write_and_not_for_one_before) {
+  raft::Core core = one_of_three();
+  Pump pump(core);
+  Output output;
+  append(core, NodeId{3}, Term{1}, {}, commands(Term{1}, Index{1}, 1));
+  pump.take(output);
+  const std::optional<raft::PersistToken> entry = output.token;
+  ASSERT_TRUE(core.step(
+      NodeId{2}, raft::VoteRequest{.term = Term{1}, .last = {.term = Term{1}, .index = Index{1}}, .campaign = 5}));
+  pump.take(output);
+  ASSERT_TRUE(entry && output.token);
+  ASSERT_TRUE(output.hard_state);
+  EXPECT_EQ(output.hard_state->vote, NodeId{2});
+  const raft::PersistToken vote = *output.token;
+  pump.persisted(*entry);
+  pump.take(output);
+  EXPECT_FALSE(holds<raft::VoteReply>(output.send));
+  pump.persisted(vote);
+  pump.take(output);
+  EXPECT_TRUE(holds<raft::VoteReply>(output.send));
+}
+
 TEST(Pump, a_promise_of_an_earlier_term_is_dropped) {  // what it rested on may be gone.
   raft::Core core = one_of_three();
   Pump pump(core);

@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""Breaks one rule of the core at a time and looks who notices (docs/raft.md, "Mutants").
+
+    tools/mutants.py [NAME ...]     builds and runs the mutants of test/mutants, all by default
+    tools/mutants.py --applies      only proves that every patch still fits
+    tools/mutants.py --sample 5     five of them; others for each commit
+    tools/mutants.py --write DIR NAME ...   writes the broken files below DIR, for a binary that is always built so
+
+A patch is a unified diff behind two lines: "# rule: R-xxx" and "# breaks: ...". Each of its hunks has to fit in exactly one
+place, wherever that has moved. Nothing in the tree is changed: the broken files are compiled in build/mutants and linked
+in front of the libraries of the release build. Exit code 1: one survived, or does not fit.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PATCHES = ROOT / "test/mutants"
+# What notices: a room's tests, by group; and the simulator for what it is made of.
+TESTS = {
+    "raft": ("raft_test", {"scenarios": "Scenarios.go*", "tables": "*-Scenarios.*:Cluster.random*", "worlds": "Cluster.random*"}),
+    "replica": ("replica_test", {"tables": "Pump*"}),
+    "paxos": ("paxos_test", {"tables": "*"}),
+}
+SIMULATED = {"raft", "replica"}
+TEST_SECONDS = 60
+SIM_SECONDS = 1200
+MEMORY_BYTES = 4 << 30
+
+
+class Misfit(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Mutant:
+    name: str
+    rule: str
+    breaks: str
+    diff: str
+
+    def files(self):
+        return re.findall(r"^\+\+\+ b/(\S+)$", self.diff, flags=re.M)
+
+    def rooms(self):
+        return {pathlib.Path(file).parts[1] for file in self.files()}
+
+
+def read_mutant(path):
+    text = path.read_text()
+    header = re.match(r"# rule: (.+)\n# breaks: (.+)\n", text)
+    if header is None:
+        raise Misfit(f"{path.name}: begins without '# rule:' and '# breaks:'")
+    return Mutant(path.stem, header.group(1), header.group(2), text[header.end() :])
+
+
+def read_mutants(names):
+    paths = [PATCHES / f"{name}.patch" for name in names] or sorted(PATCHES.glob("*.patch"))
+    for path in paths:
+        if not path.is_file():
+            raise Misfit(f"there is no mutant '{path.stem}'")
+    return [read_mutant(path) for path in paths]
+
+
+def hunks_of(diff):
+    """Yields (file, old text, new text) of each hunk."""
+    for part in re.split(r"^--- ", diff, flags=re.M)[1:]:
+        file = re.search(r"^\+\+\+ b/(\S+)$", part, flags=re.M).group(1)
+        for hunk in re.split(r"^@@.*\n", part, flags=re.M)[1:]:
+            lines = [line for line in hunk.split("\n") if line and line[0] in " +-"]
+            old = "".join(line[1:] + "\n" for line in lines if line[0] != "+")
+            new = "".join(line[1:] + "\n" for line in lines if line[0] != "-")
+            yield file, old, new
+
+
+def broken_files(mutant):
+    """The mutant's files, changed: {path: text}."""
+    texts = {}
+    for file, old, new in hunks_of(mutant.diff):
+        path = ROOT / file
+        text = texts.get(file) or (path.read_text() if path.is_file() else "")
+        places = ("\n" + text).count("\n" + old)
+        if places != 1:
+            raise Misfit(f"{mutant.name}: a hunk fits in {places} places of {file}:\n{old}")
+        texts[file] = ("\n" + text).replace("\n" + old, "\n" + new)[1:]
+    if not texts or any(text == (ROOT / file).read_text() for file, text in texts.items()):
+        raise Misfit(f"{mutant.name}: changes nothing")
+    return texts
+
+
+def write_broken(mutant, directory):
+    for file, text in broken_files(mutant).items():
+        path = directory / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+
+
+# ---- Building.
+
+
+class Build:
+    """The release tree, and mutants beside it."""
+
+    def __init__(self, directory, ninja_jobs):
+        self.directory = directory
+        targets = ["raft_test", "replica_test", "paxos_test", "quorate"]
+        if not (directory / "build.ninja").is_file():
+            subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["ninja", "-C", directory, "-j", str(ninja_jobs), *targets], check=True, stdout=subprocess.DEVNULL)
+        self.commands = {
+            entry["file"]: entry["command"] for entry in json.loads((directory / "compile_commands.json").read_text())
+        }
+        self.links = {target: self.link_command(target) for target in targets}
+        self.launcher = ["ccache"] if subprocess.run(["which", "ccache"], capture_output=True).returncode == 0 else []
+
+    def link_command(self, target):
+        listed = subprocess.run(
+            ["ninja", "-C", self.directory, "-t", "commands", target], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        return re.sub(r"^: && (.*) && :$", r"\1", listed[-1])
+
+    def sources(self, mutant, scratch):
+        """What has to be compiled anew: the broken sources, and all of a room whose header is broken."""
+        sources = {}
+        for file in mutant.files():
+            path = ROOT / file
+            if path.suffix == ".cpp":
+                sources[path] = scratch / file
+            else:
+                for user in sorted(path.parent.glob("*.cpp")):
+                    if not re.search(r"_(test|bench|fuzz)\.cpp$", user.name):
+                        sources.setdefault(user, user)
+        return sources
+
+    def compile(self, mutant, scratch):
+        objects = []
+        for original, source in self.sources(mutant, scratch).items():
+            result = scratch / (original.stem + ".o")
+            words = shlex.split(self.commands[str(original)])
+            words = words[: words.index("-o")]
+            words.insert(1, f"-I{scratch / 'src'}")  # Before the sound headers.
+            words.append("-Wno-error")  # What a mutant leaves unused is no matter.
+            self.run([*self.launcher, *words, "-o", str(result), "-c", str(source)])
+            objects.append(str(result))
+        return objects
+
+    def link(self, target, objects, scratch):
+        words = shlex.split(self.links[target])
+        at = words.index("-o")
+        binary = scratch / target
+        self.run([*words[:at], *objects, "-o", str(binary), *words[at + 2 :]])
+        return binary
+
+    def run(self, words):
+        done = subprocess.run(words, cwd=self.directory, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Misfit("does not compile:\n" + done.stderr[-2000:])
+
+
+# ---- Running.
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def run_binary(words, directory, seconds):
+    """(exit code, output); None for what does not end."""
+    with subprocess.Popen(
+        words, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        preexec_fn=limit_memory, start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.communicate()
+            return None, ""
+
+
+def assertion_in(output):
+    found = re.findall(r"assertion failed: (.*)", output)
+    return found[-1] if found else None
+
+
+def judged_by_test(binary, pattern, directory):
+    """What a group of tests says against it, or nothing."""
+    stops = [] if pattern.startswith("Scenarios") else ["--gtest_break_on_failure"]  # All scenarios are named.
+    code, output = run_binary([binary, f"--gtest_filter={pattern}", *stops], directory, TEST_SECONDS)
+    if code == 0:
+        return None
+    if code is None:
+        return "does not end"
+    files = re.findall(r"_test\.cpp:\d+: ([a-z0-9_]+)\.txt", output)
+    if files:
+        more = len(set(files)) - 1
+        return files[0] + (f" and {more} more" if more else "")
+    running = re.findall(r"^\[ RUN      \] (\S+)", output, flags=re.M)
+    assertion = assertion_in(output)
+    return (running[-1] if running else "ends early") + (f" ({assertion})" if assertion else "")
+
+
+@dataclasses.dataclass
+class Verdict:
+    mutant: Mutant
+    tests: dict
+    seed: int | None = None
+    invariant: str = ""
+    misfit: str = ""
+    seconds: float = 0
+
+    def is_killed(self):
+        return self.seed is not None or any(self.tests.values())
+
+
+def judged_by_simulator(verdict, binary, build, seeds):
+    """The first seed that fails with the mutant and not without."""
+    first = 1
+    while first <= seeds:
+        code, output = run_binary(
+            [binary, "sim", "--seeds", f"{first}..{seeds}", "--jobs", "1", "--no-shrink"], build.directory, SIM_SECONDS
+        )
+        found = re.search(r"^seed (\d+) violates (\S+): ", output, flags=re.M)
+        if code == 0:
+            return
+        if found is None:
+            verdict.invariant = "no verdict in time" if code is None else f"exit code {code}"
+            return
+        seed = int(found.group(1))
+        alone, _ = run_binary([build.directory / "quorate", "sim", "--seed", str(seed), "--profile", "all"], build.directory, SIM_SECONDS)
+        if alone == 0:
+            verdict.seed = seed
+            assertion = assertion_in(output) if found.group(2) == "R-007" else None
+            verdict.invariant = found.group(2) + (f", {assertion}" if assertion else "")
+            return
+        first = seed + 1
+
+
+def judge(mutant, build, options):
+    began = time.monotonic()
+    verdict = Verdict(mutant, {})
+    scratch = ROOT / "build/mutants" / mutant.name
+    try:
+        write_broken(mutant, scratch)
+        objects = build.compile(mutant, scratch)
+        for room in sorted(mutant.rooms()):
+            target, groups = TESTS[room]
+            binary = build.link(target, objects, scratch)
+            for group, pattern in groups.items():
+                verdict.tests[group] = judged_by_test(binary, pattern, build.directory)
+            binary.unlink()
+        if mutant.rooms() & SIMULATED and options.seeds > 0:
+            binary = build.link("quorate", objects, scratch)
+            judged_by_simulator(verdict, binary, build, options.seeds)
+            binary.unlink()
+    except Misfit as misfit:
+        verdict.misfit = str(misfit)
+    verdict.seconds = time.monotonic() - began
+    return verdict
+
+
+# ---- Telling.
+
+
+def line_of(verdict):
+    if verdict.misfit:
+        return f"{verdict.mutant.name:36} ERROR {verdict.misfit}"
+    seen = [f"{group}: {what}" for group, what in verdict.tests.items() if what]
+    if verdict.seed is not None:
+        seen.append(f"seed {verdict.seed}: {verdict.invariant}")
+    elif verdict.invariant:
+        seen.append(verdict.invariant)
+    word = "killed  " if verdict.is_killed() else "SURVIVED"
+    return f"{verdict.mutant.name:36} {word} {verdict.seconds:4.0f} s  {'; '.join(seen)}"
+
+
+def cell(text):
+    return text.replace("|", "\\|") if text else ""
+
+
+def write_table(verdicts, path):
+    """The page's table, in Markdown."""
+    lines = ["| mutant | rule | what it breaks | tests | seed | seen as |", "|---|---|---|---|---|---|"]
+    for verdict in verdicts:
+        tests = "; ".join(f"{group}: {what}" for group, what in verdict.tests.items() if what)
+        seed = str(verdict.seed) if verdict.seed is not None else ""
+        mutant = verdict.mutant
+        lines.append(
+            f"| `{mutant.name}` | {mutant.rule} | {cell(mutant.breaks)} | {cell(tests)} | {seed} | {cell(verdict.invariant)} |"
+        )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def sample_of(mutants, count):
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    start = int(commit or time.strftime("%Y%m%d"), 16)
+    step = len(mutants) // count
+    return [mutants[(start + i * step) % len(mutants)] for i in range(count)]
+
+
+def run_all(mutants, options):
+    build = Build(options.build, options.jobs)
+    verdicts = []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for verdict in pool.map(lambda mutant: judge(mutant, build, options), mutants):
+            verdicts.append(verdict)
+            print(line_of(verdict), flush=True)
+    if options.table:
+        write_table(verdicts, options.table)
+    survivors = [verdict.mutant.name for verdict in verdicts if not verdict.is_killed()]
+    seeds = [verdict.seed for verdict in verdicts if verdict.seed is not None]
+    simulated = [verdict for verdict in verdicts if verdict.mutant.rooms() & SIMULATED]
+    median = f", the median within {statistics.median(seeds):.0f} seeds" if seeds else ""
+    print(f"{len(verdicts) - len(survivors)} of {len(verdicts)} mutants killed; the simulator alone killed {len(seeds)} of {len(simulated)}{median}")
+    if survivors:
+        print("survived: " + " ".join(survivors))
+    return 1 if survivors else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--applies", action="store_true")
+    parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--write", type=pathlib.Path)
+    parser.add_argument("--seeds", type=int, default=1000, help="so many simulated runs at most")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--table", type=pathlib.Path, help="write what was found as Markdown")
+    options = parser.parse_args()
+    try:
+        mutants = read_mutants(options.names)
+        for mutant in mutants:
+            broken_files(mutant)
+        if options.write:
+            for mutant in mutants:
+                write_broken(mutant, options.write)
+            return 0
+    except Misfit as misfit:
+        print(misfit, file=sys.stderr)
+        return 1
+    print(f"{len(mutants)} mutants fit")
+    if options.applies:
+        return 0
+    return run_all(sample_of(mutants, options.sample) if options.sample else mutants, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
