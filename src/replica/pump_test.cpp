@@ -68,12 +68,12 @@ TEST(Pump, a_promise_waits_for_its_own_write_and_not_for_one_before) {  // R-102
   append(core, NodeId{3}, Term{1}, {}, commands(Term{1}, Index{1}, 1));
   pump.take(output);
   const std::optional<raft::PersistToken> entry = output.token;
-  ASSERT_TRUE(core.step(
-      NodeId{2}, raft::VoteRequest{.term = Term{1}, .last = {.term = Term{1}, .index = Index{1}}, .campaign = 5}));
+  const raft::VoteRequest request{
+      .term = Term{1}, .last = {.term = Term{1}, .index = Index{1}}, .campaign = 5, .is_transfer = true};
+  ASSERT_TRUE(core.step(NodeId{2}, request));
   pump.take(output);
   ASSERT_TRUE(entry && output.token);
-  ASSERT_TRUE(output.hard_state);
-  EXPECT_EQ(output.hard_state->vote, NodeId{2});
+  EXPECT_EQ(output.hard_state, (raft::HardState{.term = Term{1}, .vote = NodeId{2}}));
   const raft::PersistToken vote = *output.token;
   pump.persisted(*entry);
   pump.take(output);
