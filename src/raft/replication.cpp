@@ -126,7 +126,8 @@ void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
   must_replicate_ = true;
   const Index asked = previous(peer->next_index());
   peer->agrees_up_to.reset();
-  // Meanwhile an acknowledgement may have come, or a refusal: where the answer does not fit any more, it is asked again.
+  // Meanwhile an acknowledgement may have come, or a refusal: where the answer does not fit any more, it is asked
+  // again.
   if (!peer->is_open(config_.limits) || before.index > asked || before.index < peer->match()) {
     return;
   }

@@ -225,10 +225,10 @@ void Server::wipe() {
 bool Server::damage(Prng& prng) {
   ensure(process_ == nullptr, "bits rot while the machine is down");
   std::vector<std::string> files;
-  for (const std::string directory : {"data/log", "data/snapshots"}) {
-    if (const auto names = disk_.list(directory)) {
+  for (const std::string_view directory : {"data/log", "data/snapshots"}) {
+    if (const auto names = disk_.list(std::string(directory))) {
       for (const std::string& name : *names) {
-        const std::string path = directory + "/" + name;
+        const std::string path = fmt::format("{}/{}", directory, name);
         if (!disk_.contents(path).empty() && name != "reserve" && !name.starts_with("spare")) {
           files.push_back(path);
         }

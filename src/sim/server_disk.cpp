@@ -158,7 +158,7 @@ void Server::work_on_snapshot() {
     return;
   }
   if (!more) {
-    const Error error = more.error();
+    const Error& error = more.error();
     process.snapshot.reset();
     if (error.code != ErrorCode::no_space) {
       fail_stop(error);

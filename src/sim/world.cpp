@@ -162,12 +162,14 @@ void World::judge_quiet() {
   const Server& leader = *nemesis_->leader();
   const Term term = leader.core().term();
   const Index last = leader.core().log().last().index;
+  const raft::LogId configuration = leader.core().configuration_id();
   run_until(after_us(scheduler_.now(), quiet_us));
   if (judges_.violation()) {
     return;
   }
   // Operators may still replace somebody; then it is not quiet.
-  const bool changes = leader.core().configuration().members.size() != plan_.knobs.servers || plan_.knobs.spares > 0;
+  const bool changes =
+      plan_.knobs.spares > 0 || !leader.is_serving() || leader.core().configuration_id() != configuration;
   if (!changes &&
       (!leader.is_serving() || leader.core().term() != term || leader.core().role() != raft::Role::leader)) {
     judges_.violate("I-403", "leadership changed hands without a reason");

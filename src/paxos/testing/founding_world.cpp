@@ -186,6 +186,7 @@ bool FoundingWorld::is_healed() const {
 
 bool FoundingWorld::heal(std::int64_t bound_us) {
   std::vector<unsigned> everyone;
+  everyone.reserve(ids_.size());
   for (const NodeId id : ids_) {
     everyone.push_back(raw(id));
   }

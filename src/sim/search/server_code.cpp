@@ -110,6 +110,7 @@ std::string Server::code() const {
       code.put(entry);
     }
     std::vector<std::string> packets;
+    packets.reserve(write.then_send.size());
     for (const Packet& packet : write.then_send) {
       packets.push_back(code_of(packet));
     }

@@ -287,6 +287,7 @@ void World::settle_first_leader() {
 
 bool World::replays_to(std::span<const Action> actions, const State& state) const {
   std::vector<Server> real;
+  real.reserve(servers_count);
   for (std::uint32_t i = 0; i < servers_count; ++i) {
     real.emplace_back(NodeId{i + 1}, settings_);
   }

@@ -39,7 +39,7 @@ bool act(const Operation& operation, State& state) {
 }
 
 // Whether the rest can be put in an order behind what is `used` already.
-bool can_order(const std::vector<Operation>& operations, const Precedes& precedes, std::set<std::size_t> used,
+bool can_order(const std::vector<Operation>& operations, const Precedes& precedes, const std::set<std::size_t>& used,
                const State& state) {
   bool is_complete = true;
   for (std::size_t next = 0; next < operations.size(); ++next) {
