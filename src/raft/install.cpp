@@ -189,8 +189,8 @@ void Core::snapshot_stored(const SnapshotId& id, std::uint64_t offset) {
   if (offset < incoming_->total) {
     return;
   }
-  if (log_.holds(id.point) && log_.durable() >= id.point.index) {
-    // the log came as far meanwhile; what follows the point in it stays.
+  if (log_.holds(id.point) || commit_ >= id.point.index) {
+    // the log came as far meanwhile, if not on disk; what follows the point in it stays.
     advance_commit_to(id.point.index);
     incoming_.reset();
     return;

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <utility>
+#include <variant>
 
 #include "base/ensure.hpp"
 
@@ -76,9 +77,13 @@ void Pump::persisted(raft::PersistToken token) {
   core_.persisted(token);
   while (!promises_.empty() && promises_.front().token <= token) {
     std::vector<raft::Envelope>& messages = promises_.front().messages;
-    // An earlier term's may rest on entries that were replaced since; nobody waits for them.
-    std::erase_if(messages,
-                  [this](const raft::Envelope& envelope) { return raft::term_of(envelope.message) < core_.term(); });
+    // An earlier term's, or an earlier candidate's, may rest on entries that were replaced since; nobody waits for
+    // them.
+    const bool is_candidate = core_.role() == raft::Role::candidate;
+    std::erase_if(messages, [this, is_candidate](const raft::Envelope& envelope) {
+      const bool asks_for_votes = std::holds_alternative<raft::VoteRequest>(envelope.message);
+      return raft::term_of(envelope.message) < core_.term() || (asks_for_votes && !is_candidate);
+    });
     append_to(batch_.send, messages);
     has_batch_ = true;
     promises_.pop_front();

@@ -14,13 +14,14 @@ namespace {
 
 constexpr NodeId self{1};
 
-raft::Core one_of_three() {
+raft::Core one_of_three(bool has_pre_vote = true) {
   raft::Recovered recovered;
   for (const std::uint32_t id : {1U, 2U, 3U}) {
     recovered.configuration.members.push_back(raft::Member{.id = NodeId{id}, .incarnation_low = 1});
   }
-  raft::Core core(raft::Config{.self = self, .codec = wire::configuration_codec()}, std::move(recovered), Blob(),
-                  Prng(7));
+  raft::Config config{.self = self, .codec = wire::configuration_codec()};
+  config.has_pre_vote = has_pre_vote;
+  raft::Core core(config, std::move(recovered), Blob(), Prng(7));
   core.tick(MonoTime{1});
   return core;
 }
@@ -95,6 +96,22 @@ TEST(Pump, a_promise_of_an_earlier_term_is_dropped) {  // R-102: what it rested 
   pump.persisted(*vote);
   pump.take(output);
   EXPECT_FALSE(holds<raft::VoteReply>(output.send));
+}
+
+TEST(Pump, who_is_no_candidate_any_more_asks_for_no_votes) {
+  raft::Core core = one_of_three(false);
+  Pump pump(core);
+  Output output;
+  for (std::int64_t time = 1; core.role() != raft::Role::candidate && time < 10'000'000; time += 100'000) {
+    core.tick(MonoTime{time});
+  }
+  pump.take(output);
+  const std::optional<raft::PersistToken> vote = output.token;
+  ASSERT_TRUE(vote);
+  append(core, NodeId{3}, core.term(), {}, commands(core.term(), Index{1}, 1));
+  pump.persisted(*vote);
+  pump.take(output);
+  EXPECT_FALSE(holds<raft::VoteRequest>(output.send));
 }
 
 TEST(Pump, what_two_turns_append_is_one_contiguous_write) {
