@@ -20,8 +20,8 @@ namespace quorate::sim {
 enum class ClientId : std::uint64_t {};  // One at a time: whose call has no answer goes on under a new id.
 enum class KeyId : std::uint32_t {};     // Names a register of one history; dense, from 0.
 
-constexpr std::int64_t initial_value = 0;  // Of every register before its first write.
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+inline constexpr std::int64_t initial_value = 0;  // Of every register before its first write.
+inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 struct Operation {
   enum class Kind : std::uint8_t {

@@ -21,7 +21,7 @@ struct SearchLimits {
 
 // A value of one register: every register has numbers of its own, the initial value's is the register's place.
 enum class ValueId : std::uint32_t {};
-constexpr ValueId no_value{0xFFFF'FFFF};
+inline constexpr ValueId no_value{0xFFFF'FFFF};
 
 // One operation as a condition and an assignment. What fits and sets nothing may always be placed at once: it changes
 // nothing for the others.
