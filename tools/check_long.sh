@@ -6,13 +6,14 @@
 #   ./check --long hostile         clients that break the rules, ten times as many
 #   ./check --long fuzz            20 minutes for each fuzz target
 #   ./check --long crash           the storage's crash tests over many seeds
+#   ./check --long mutants         every single-rule breakage of the core, against its tests and 1,000 simulated runs
 #   ./check --long analyze         clang's static analyzer over the product
 #   ./check --long bench           the whole comparison with Debian's ZooKeeper
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-all_parts=(kill differential hostile fuzz crash analyze bench)
-usage() { sed -n '2,10p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; }
+all_parts=(kill differential hostile fuzz crash mutants analyze bench)
+usage() { sed -n '2,11p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//'; }
 
 # Names are judged before anything is installed or built.
 parts=("$@")
@@ -47,6 +48,7 @@ long_fuzz() {
 }
 long_hostile() { /usr/bin/python3 test/hostile.py --quorate "$quorate" --scale 10; }
 long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='Storage*.many_lives*'; }
+long_mutants() { ninja -C build/release && python3 tools/mutants.py --table build/mutants.md; }
 long_analyze() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
   QUORATE_TIDY_CHECKS='clang-analyzer-core.*,clang-analyzer-cplusplus.*,clang-analyzer-deadcode.*' \

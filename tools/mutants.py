@@ -257,7 +257,7 @@ def judge(mutant, build, options):
     try:
         write_broken(mutant, scratch)
         objects = build.compile(mutant, scratch)
-        for room in sorted(mutant.rooms()):
+        for room in sorted(mutant.rooms()) if not options.no_tests else []:
             target, groups = TESTS[room]
             binary = build.link(target, objects, scratch)
             for group, pattern in groups.items():
@@ -292,9 +292,17 @@ def cell(text):
     return text.replace("|", "\\|") if text else ""
 
 
-def write_table(verdicts, path):
+def write_table(verdicts, path, seeds):
     """The page's table, in Markdown."""
-    lines = ["| mutant | rule | what it breaks | tests | seed | seen as |", "|---|---|---|---|---|---|"]
+    lines = [
+        "# Mutants",
+        "",
+        "What [they are](../../docs/raft.md#mutants), and who notices. Written by `tools/mutants.py --table`; an empty seed: the simulator",
+        f"passed seeds 1 to {seeds}, or does not run what is broken (`src/paxos`).",
+        "",
+        "| mutant | rule | what it breaks | tests | seed | seen there as |",
+        "|---|---|---|---|---|---|",
+    ]
     for verdict in verdicts:
         tests = "; ".join(f"{group}: {what}" for group, what in verdict.tests.items() if what)
         seed = str(verdict.seed) if verdict.seed is not None else ""
@@ -316,11 +324,13 @@ def run_all(mutants, options):
     build = Build(options.build, options.jobs)
     verdicts = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for verdict in pool.map(lambda mutant: judge(mutant, build, options), mutants):
+        running = [pool.submit(judge, mutant, build, options) for mutant in mutants]
+        for verdict in (done.result() for done in concurrent.futures.as_completed(running)):
             verdicts.append(verdict)
             print(line_of(verdict), flush=True)
+    verdicts.sort(key=lambda verdict: verdict.mutant.name)
     if options.table:
-        write_table(verdicts, options.table)
+        write_table(verdicts, options.table, options.seeds)
     survivors = [verdict.mutant.name for verdict in verdicts if not verdict.is_killed()]
     seeds = [verdict.seed for verdict in verdicts if verdict.seed is not None]
     simulated = [verdict for verdict in verdicts if verdict.mutant.rooms() & SIMULATED]
@@ -338,6 +348,7 @@ def main():
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--write", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, default=1000, help="so many simulated runs at most")
+    parser.add_argument("--no-tests", action="store_true", help="the simulator alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     parser.add_argument("--table", type=pathlib.Path, help="write what was found as Markdown")
