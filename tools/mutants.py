@@ -273,6 +273,16 @@ def judge(mutant, build, options):
     return verdict
 
 
+def check_sound(build, mutants):
+    """What fails without a mutant proves nothing with one."""
+    for room in sorted(set().union(*(mutant.rooms() for mutant in mutants))):
+        target, groups = TESTS[room]
+        for group, pattern in groups.items():
+            found = judged_by_test(build.directory / target, pattern, build.directory)
+            if found:
+                raise Misfit(f"{target} fails without a mutant, {group}: {found}")
+
+
 # ---- Telling.
 
 
@@ -322,6 +332,8 @@ def sample_of(mutants, count):
 
 def run_all(mutants, options):
     build = Build(options.build, options.jobs)
+    if not options.no_tests:
+        check_sound(build, mutants)
     verdicts = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         running = [pool.submit(judge, mutant, build, options) for mutant in mutants]
@@ -357,17 +369,17 @@ def main():
         mutants = read_mutants(options.names)
         for mutant in mutants:
             broken_files(mutant)
-        if options.write:
-            for mutant in mutants:
+            if options.write:
                 write_broken(mutant, options.write)
+        if options.write:
             return 0
+        print(f"{len(mutants)} mutants fit")
+        if options.applies:
+            return 0
+        return run_all(sample_of(mutants, options.sample) if options.sample else mutants, options)
     except Misfit as misfit:
         print(misfit, file=sys.stderr)
         return 1
-    print(f"{len(mutants)} mutants fit")
-    if options.applies:
-        return 0
-    return run_all(sample_of(mutants, options.sample) if options.sample else mutants, options)
 
 
 if __name__ == "__main__":
