@@ -313,7 +313,8 @@ void Server::install() {
 
 void Server::tempt_fate() {
   if (!is_spared_ && around_.knobs.fatal_per_mille > 0 && prng_.chance(around_.knobs.fatal_per_mille, 1000)) {
-    disk_.crash_at(1 + prng_.below(12), prng_.chance(1, 2));
+    const std::uint64_t boundary = 1 + prng_.below(12);
+    disk_.crash_at(boundary, prng_.chance(1, 2));
   }
 }
 

@@ -13,6 +13,19 @@ namespace {
 
 constexpr std::size_t chunk_bytes = 7;
 
+// Which incarnation a message to `id` is meant for: the member's, or that of the one removed last, who is told of it
+// for a while. 0 when the configuration names none.
+std::uint64_t incarnation_of(const Configuration& configuration, NodeId id) {
+  if (const Member* member = find_member(configuration, id)) {
+    return member->incarnation_low;
+  }
+  std::uint64_t newest = 0;
+  for (const RemovedMember& removed : configuration.removed) {
+    newest = removed.id == id ? std::max(newest, removed.incarnation_low) : newest;
+  }
+  return newest;
+}
+
 // One character a field; a test has few servers.
 std::string text_of(const Configuration& configuration) {
   std::string text;
@@ -270,17 +283,19 @@ void Cluster::compact(unsigned id) {
   compacted.core->compacted(disk.snapshot.point);
 }
 
-// whoever asks, asks the incarnation that its configuration names, and counts the answers of no other one. An
-// answer goes back to whoever asked.
+// whoever asks, asks the incarnation that its configuration named, also when it is down by now, and counts the
+// answers of no other one than its configuration names. An answer goes back to whoever asked.
 bool Cluster::is_another_incarnation(const Packet& packet) const {
   const Message& message = packet.message;
   const bool is_answer = std::holds_alternative<VoteReply>(message) || std::holds_alternative<AppendReply>(message) ||
                          std::holds_alternative<HeartbeatReply>(message) ||
                          std::holds_alternative<SnapshotReply>(message) || std::holds_alternative<ReadReply>(message);
-  const Server& asker = servers_.at(is_answer ? packet.to : packet.from);
-  const Server& asked = servers_.at(is_answer ? packet.from : packet.to);
-  const Member* member = asker.is_up ? find_member(asker.core->configuration(), asked.id) : nullptr;
-  return member != nullptr && member->incarnation_low != asked.incarnation;
+  if (!is_answer) {
+    return packet.meant_incarnation != 0 && packet.meant_incarnation != servers_.at(packet.to).incarnation;
+  }
+  const Server& asker = servers_.at(packet.to);
+  const std::uint64_t known = asker.is_up ? incarnation_of(asker.core->configuration(), packet.from) : 0;
+  return known != 0 && known != servers_.at(packet.from).incarnation;
 }
 
 void Cluster::deliver(std::size_t packet, bool is_repeated) {
@@ -336,7 +351,11 @@ void Cluster::finish_write(Server& server) {
 void Cluster::send(Server& server, std::vector<Envelope>& envelopes) {
   for (Envelope& envelope : envelopes) {
     judge_message(server, envelope);
-    network_.push_back(Packet{.from = server.id, .to = envelope.to, .message = std::move(envelope.message)});
+    const NodeId meant = envelope.to;
+    network_.push_back(Packet{.from = server.id,
+                              .to = envelope.to,
+                              .message = std::move(envelope.message),
+                              .meant_incarnation = incarnation_of(server.core->configuration(), meant)});
   }
 }
 

@@ -71,6 +71,9 @@ struct Packet {
   NodeId from{};
   NodeId to{};
   Message message;
+  // Of the receiver, as the sender's configuration names it when it sends; 0 when it names none: links are opened by
+  // the configuration, so a request reaches that incarnation or nobody.
+  std::uint64_t meant_incarnation = 0;
 };
 
 class Cluster {
