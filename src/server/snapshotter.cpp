@@ -53,19 +53,24 @@ void Snapshotter::clear_old() {
 }
 
 Snapshotter::Purge Snapshotter::purge() {
-  Purge done{.release = keeper_.purge(retain_)};
-  done.failed_sync = keeper_.has_failed_sync();
-  return done;
+  Purge purge{.done = keeper_.purge(retain_)};
+  purge.failed_sync = keeper_.has_failed_sync();
+  return purge;
 }
 
 void Snapshotter::purged(const Purge& purge) {
   if (purge.failed_sync) {
-    failed_ = purge.release.error();
-  } else if (purge.release) {
-    release_ = std::max(release_.value_or(Index{}), *purge.release);
-  } else {
-    log_warning(fmt::format("old snapshots and log segments stay for now: {}", purge.release.error().message));
+    failed_ = purge.done.error();
+    return;
   }
+  if (!purge.done) {
+    log_warning(fmt::format("old snapshots and log segments stay for now: {}", purge.done.error().message));
+    return;
+  }
+  for (const Error& failure : purge.done->failures) {
+    log_warning(fmt::format("an old snapshot stays for now: {}", failure.message));
+  }
+  release_ = std::max(release_.value_or(Index{}), purge.done->release);
 }
 
 void Snapshotter::add(const tree::SnapshotItem& item) {

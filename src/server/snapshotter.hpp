@@ -56,7 +56,7 @@ class Snapshotter {
 
  private:
   struct Purge {
-    Result<Index> release = Index{};
+    Result<storage::Purged> done = storage::Purged{};
     bool failed_sync = false;
   };
   struct Job {

@@ -174,12 +174,12 @@ void Server::work_on_snapshot() {
   process.keeper->trust(point.index);
   ++counters_.snapshots_taken;
   tell("snapshot", "at " + std::to_string(raw(point.index)));
-  const Result<Index> release = process.keeper->purge(snapshots_kept);
-  if (!release) {
-    fail_stop(release.error());
+  const Result<storage::Purged> purged = process.keeper->purge(snapshots_kept);
+  if (!purged) {
+    fail_stop(purged.error());
     return;
   }
-  process.wal->release(*release);
+  process.wal->release(purged->release);
   process.core->compacted(point);
   keep_house();
   turn();

@@ -135,6 +135,18 @@ TEST(StorageRepair, a_damaged_snapshot_goes_to_the_quarantine) {
   EXPECT_EQ(sample.verify().verdict, storage::Verdict::sound);
 }
 
+// F-304: nobody can copy it, and it moves all the same.
+TEST(StorageRepair, a_snapshot_that_cannot_be_read_goes_to_the_quarantine) {
+  Sample sample{2};
+  const std::string name = sample.disk.list("data/snapshots").value().back();
+  sample.disk.fail("data/snapshots/" + name, Disk::Access::open);
+  EXPECT_EQ(sample.verify().verdict, storage::Verdict::damaged_spares);
+  const auto report = storage::repair(sample.disk, test_paths, {}, true);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(sample.disk.exists("data/quarantine-1/" + name).value());
+  EXPECT_EQ(sample.verify().verdict, storage::Verdict::sound);
+}
+
 TEST(StorageRepair, where_nothing_usable_is_left_it_refuses) {
   Sample sample{0};
   const auto names = sample.segments();

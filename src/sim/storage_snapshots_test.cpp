@@ -43,9 +43,9 @@ class Keeping : public testing::Test {
 
 TEST_F(Keeping, what_is_older_than_the_newest_verified_ones_goes) {
   storage::SnapshotKeeper keeper{life_.directory()};
-  const auto released = keeper.purge(2);
-  ASSERT_TRUE(released) << released.error().message;
-  EXPECT_EQ(*released, next(indexes_[2]));
+  const auto purged = keeper.purge(2);
+  ASSERT_TRUE(purged) << purged.error().message;
+  EXPECT_EQ(purged->release, next(indexes_[2]));
   EXPECT_EQ(present(), (std::vector<Index>{indexes_[2], indexes_[3]}));
 }
 
@@ -54,9 +54,9 @@ TEST_F(Keeping, a_snapshot_that_did_not_load_never_counts) {
   storage::SnapshotKeeper keeper{life_.directory()};
   keeper.distrust(indexes_[3]);
   keeper.distrust(indexes_[2]);
-  const auto released = keeper.purge(2);
-  ASSERT_TRUE(released) << released.error().message;
-  EXPECT_EQ(*released, next(indexes_[0]));
+  const auto purged = keeper.purge(2);
+  ASSERT_TRUE(purged) << purged.error().message;
+  EXPECT_EQ(purged->release, next(indexes_[0]));
   // They go as soon as there are two good ones: after a restart nobody would know that they do not load.
   EXPECT_EQ(present(), (std::vector<Index>{indexes_[0], indexes_[1]}));
 }
@@ -66,9 +66,9 @@ TEST_F(Keeping, with_one_good_snapshot_nothing_goes) {  // K-105
   for (int i = 1; i < 4; ++i) {
     keeper.distrust(indexes_[static_cast<std::size_t>(i)]);
   }
-  const auto released = keeper.purge(2);
-  ASSERT_TRUE(released) << released.error().message;
-  EXPECT_EQ(*released, Index{});
+  const auto purged = keeper.purge(2);
+  ASSERT_TRUE(purged) << purged.error().message;
+  EXPECT_EQ(purged->release, Index{});
   EXPECT_EQ(present(), indexes_);
 }
 
@@ -76,7 +76,7 @@ TEST_F(Keeping, one_that_was_written_anew_counts_again) {
   storage::SnapshotKeeper keeper{life_.directory()};
   keeper.distrust(indexes_[3]);
   keeper.trust(indexes_[3]);
-  EXPECT_EQ(keeper.purge(2).value(), next(indexes_[2]));
+  EXPECT_EQ(keeper.purge(2).value().release, next(indexes_[2]));
 }
 
 // Checksums, lengths and digest are right, and what they cover is no snapshot's item.
@@ -103,7 +103,21 @@ TEST_F(Keeping, blocks_that_check_and_do_not_decode_are_damage) {
   const auto files = storage::list_snapshots(life_.directory());
   ASSERT_TRUE(files && storage::verify_snapshot(life_.directory(), files->front())) << "the bytes are as written";
   storage::SnapshotKeeper keeper{life_.directory()};
-  EXPECT_EQ(keeper.purge(2).value(), next(indexes_[1]));
+  EXPECT_EQ(keeper.purge(2).value().release, next(indexes_[1]));
+}
+
+// A file that never goes away holds no log back: the index depends on the newest two alone.
+TEST_F(Keeping, what_cannot_be_removed_holds_no_log_back) {
+  storage::SnapshotKeeper keeper{life_.directory()};
+  disk_.fail_at(1, ErrorCode::io);
+  const auto purged = keeper.purge(2);
+  ASSERT_TRUE(purged) << purged.error().message;
+  EXPECT_EQ(purged->release, next(indexes_[2]));
+  ASSERT_EQ(purged->failures.size(), 1U);
+  EXPECT_EQ(present().size(), 3U) << "the other one went";
+  const auto again = keeper.purge(2);
+  ASSERT_TRUE(again && again->failures.empty());
+  EXPECT_EQ(present(), (std::vector<Index>{indexes_[2], indexes_[3]}));
 }
 
 TEST_F(Keeping, a_purge_whose_sync_failed_says_so) {

@@ -139,15 +139,23 @@ Result<void> Repair::copy(const std::string& path) {
   return disk.sync_directory(quarantine_);
 }
 
-// A copy, and then the removal: the quarantine may be on another file system than the log.
+// Another name is enough, also for what cannot be read any more. Only where the quarantine is on another file system
+// than the file, it is copied and then removed.
 Result<void> Repair::move(const std::string& path) {
+  Disk& disk = directory_.disk();
+  const std::string directory = path.substr(0, path.find_last_of('/'));
+  if (disk.rename(path, quarantine_ + "/" + name_of_path(path))) {
+    // In this order: at no time does neither directory name it.
+    const auto synced = disk.sync_directory(quarantine_);
+    return synced ? disk.sync_directory(directory) : synced;
+  }
   if (auto copied = copy(path); !copied) {
     return copied;
   }
-  if (auto removed = directory_.disk().remove(path); !removed) {
+  if (auto removed = disk.remove(path); !removed) {
     return removed;
   }
-  return directory_.disk().sync_directory(path.substr(0, path.find_last_of('/')));
+  return disk.sync_directory(directory);
 }
 
 Result<void> Repair::move_all(const std::vector<std::string>& paths) {

@@ -372,11 +372,14 @@ SnapshotKeeper::Trust SnapshotKeeper::judge(const SnapshotFile& file) {
 }
 
 Result<void> SnapshotKeeper::remove(const SnapshotFile& file) {
-  known_.erase(file.index);
-  return directory_->disk().remove(file.path);
+  auto gone = directory_->disk().remove(file.path);
+  if (gone) {
+    known_.erase(file.index);
+  }
+  return gone;
 }
 
-Result<Index> SnapshotKeeper::purge(std::size_t retain) {
+Result<Purged> SnapshotKeeper::purge(std::size_t retain) {
   ensure(retain >= 2, "one snapshot alone is one bad sector away from none");
   const auto files = list_snapshots(*directory_);
   if (!files) {
@@ -412,9 +415,10 @@ Result<Index> SnapshotKeeper::purge(std::size_t retain) {
       surplus.push_back(file);
     }
   }
+  Purged purged{.release = verified.size() >= 2 ? next(verified[1]) : Index{}, .failures = {}};
   for (const SnapshotFile& file : surplus) {
     if (auto gone = remove(file); !gone) {
-      return std::unexpected(gone.error());
+      purged.failures.push_back(gone.error());
     }
   }
   if (!surplus.empty()) {
@@ -423,7 +427,7 @@ Result<Index> SnapshotKeeper::purge(std::size_t retain) {
       return std::unexpected(synced.error());
     }
   }
-  return verified.size() >= 2 ? next(verified[1]) : Index{};
+  return purged;
 }
 
 }  // namespace quorate::storage

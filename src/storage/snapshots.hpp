@@ -82,6 +82,13 @@ class SnapshotWriter {
   std::unique_ptr<State> state_;
 };
 
+// What a purge did.
+struct Purged {
+  Index release{};  // What Wal::release() may take.
+  std::vector<Error>
+      failures;  // One for each file that could not be removed; it stays, and the next purge tries again.
+};
+
 // Which snapshots are known to be whole, so that purging reads each file once.
 class SnapshotKeeper {
  public:
@@ -96,10 +103,10 @@ class SnapshotKeeper {
   void distrust(Index index);
 
   // Keeps the newest `retain` (at least 2) verified snapshots and removes what is older, damaged files among it; fewer
-  // verified ones: nothing goes (K-105), except that a distrusted one goes as soon as there are two. Returns the index
-  // that Wal::release() may take: the log is kept back to the older of the newest two verified snapshots, or whole (0)
-  // while there are not two. Reads files, decompressing those that it does not know: for the background.
-  Result<Index> purge(std::size_t retain = 3);
+  // verified ones: nothing goes (K-105), except that a distrusted one goes as soon as there are two. The log is kept
+  // back to the older of the newest two verified snapshots, or whole (0) while there are not two, also when a
+  // file could not be removed. Reads files, decompressing those that it does not know: for the background.
+  Result<Purged> purge(std::size_t retain = 3);
   // A sync failed in purge(): the process stops.
   [[nodiscard]] bool has_failed_sync() const { return failed_sync_; }
 

@@ -207,11 +207,14 @@ class Life {
   }
 
   bool purge() {
-    const auto released = keeper_->purge(2);
-    if (!released) {
-      return give_up(released.error());
+    const auto purged = keeper_->purge(2);
+    if (!purged) {
+      return give_up(purged.error());
     }
-    wal_->release(*released);
+    if (!purged->failures.empty()) {
+      return give_up(purged->failures.front());
+    }
+    wal_->release(purged->release);
     return keep_house();
   }
 

@@ -168,12 +168,12 @@ class Member {
   }
 
   bool purge() {
-    const auto released = keeper_->purge(2);
-    if (!released) {
+    const auto purged = keeper_->purge(2);
+    if (!purged || !purged->failures.empty()) {
       return false;
     }
-    wal_->release(*released);
-    reach_ = std::max(reach_, raw(*released) == 0 ? Index{} : previous(*released));
+    wal_->release(purged->release);
+    reach_ = std::max(reach_, raw(purged->release) == 0 ? Index{} : previous(purged->release));
     return keep_house();
   }
 
