@@ -290,7 +290,9 @@ void Judges::judge_progress(const raft::Core& core) {
     const raft::Member* member = raft::find_member(core.configuration(), peer.id());
     const bool is_same = at != servers_.end() && member != nullptr &&
                          member->incarnation_high == at->second.incarnation.value_or(member->incarnation_high);
-    const bool is_true = peer.next_index() > peer.match() && (!is_same || peer.match() <= at->second.durable.last()) &&
+    // A peer of a later term may have cut back what it once acknowledged to this leader, which does not know of it yet.
+    const bool may_know = is_same && at->second.hard_state.term <= core.term();
+    const bool is_true = peer.next_index() > peer.match() && (!may_know || peer.match() <= at->second.durable.last()) &&
                          peer.inflight_messages() <= core.config().limits.inflight_messages_max;
     if (!is_true) {
       violate("I-111", name(core.self()) + " is wrong about " + raft::describe(peer));

@@ -148,6 +148,9 @@ std::string World::why_not_converged() const {
     if (!server.is_serving()) {
       return fmt::format("server {} is down", raw(member.id));
     }
+    if (server.is_paused()) {  // A leader that stands still may have been voted out when it wakes.
+      return fmt::format("server {} stands still", raw(member.id));
+    }
     const bool is_current = server.incarnation() == member.incarnation_high && server.core().term() == leader.term() &&
                             server.core().applied_index() == leader.log().last().index;
     if (!is_current) {
