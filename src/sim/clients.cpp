@@ -68,16 +68,27 @@ void Clients::call(std::size_t number) {
     client.kind = Operation::Kind::write;
     client.position = history_.write(client.id, keys_[key], client.write.value, now());
   }
-  ++client.call;
   client.is_waiting = true;
   client.is_open = false;
   client.deadline = after_us(around_.scheduler.now(), patience_us);
-  around_.scheduler.after(patience_us, [this, number, call = client.call] {
-    if (clients_[number].is_waiting && clients_[number].call == call) {
+  if (!client.is_watched) {
+    watch(number);
+  }
+  attempt(number);
+}
+
+// One watch a client, not one a call: nearly every call is answered long before.
+void Clients::watch(std::size_t number) {
+  clients_[number].is_watched = true;
+  around_.scheduler.at(clients_[number].deadline, [this, number] {
+    Client& client = clients_[number];
+    client.is_watched = false;
+    if (client.is_waiting && client.deadline > around_.scheduler.now()) {
+      watch(number);
+    } else if (client.is_waiting) {
       timed_out(number);
     }
   });
-  attempt(number);
 }
 
 // Every attempt has a mark of its own: one that was refused is surely not in the log (I-204).

@@ -48,11 +48,11 @@ class Clients {
   struct Client {
     ClientId id{};
     NodeId target{};
-    std::uint64_t call = 0;  // Counts; an answer to an earlier one comes too late.
-    std::uint64_t attempt = 0;
+    std::uint64_t attempt = 0;  // Counts; an answer to an earlier one comes too late.
     bool is_waiting = false;
     bool is_open = false;  // An attempt may take effect yet.
     MonoTime deadline{};
+    bool is_watched = false;  // Somebody will look when it has waited too long.
     Operation::Kind kind{};
     RegisterWrite write;
     History::Position position = 0;
@@ -62,6 +62,7 @@ class Clients {
 
   void think(std::size_t number);
   void call(std::size_t number);
+  void watch(std::size_t number);
   void attempt(std::size_t number);
   void ask(std::size_t number, const Reply& reply);
   void answered(std::size_t number, const Answer& answer);

@@ -1,7 +1,6 @@
 #include "sim/disk.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -50,7 +49,7 @@ class Disk::OpenFile final : public storage::File {
     if (offset + into.size() > bytes->unreadable_from) {
       return failure(ErrorCode::io, "a sector cannot be read");
     }
-    return bytes->cache.copy(into.data(), into.size(), offset);
+    return bytes->cache.read(offset, into);
   }
   Result<void> write(std::uint64_t offset, ByteView from) override {
     return with([&](Bytes& bytes) { return disk_.write(bytes, offset, from); });
@@ -152,24 +151,25 @@ void Disk::Bytes::merge() {
 }
 
 void Disk::lose_sector(Bytes& bytes, std::uint64_t sector, Fate fate) {
-  const std::string& cache = bytes.cache;
-  std::string& durable = bytes.durable;
   const std::size_t start = sector * sector_bytes;
-  const std::size_t end = std::min({start + sector_bytes, cache.size(), durable.size()});
-  if (fate == Fate::lost) {
+  const std::size_t end = std::min({start + sector_bytes, bytes.cache.size(), bytes.durable.size()});
+  if (fate == Fate::lost || start >= end) {
     return;
   }
-  for (std::size_t i = start; i < end; ++i) {
-    // A mangled sector is neither old nor new, in a way that no checksum is made for.
-    durable[i] = fate == Fate::kept ? cache[i] : static_cast<char>(~cache[i] + static_cast<char>(i * 131));
+  std::string found(end - start, '\0');
+  (void)bytes.cache.read(start, found);
+  if (fate == Fate::mangled) {
+    // Neither old nor new, in a way that no checksum is made for.
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      found[i] = static_cast<char>(~found[i] + static_cast<char>((start + i) * 131));
+    }
   }
+  bytes.durable.write(start, found);
 }
 
 void Disk::lose_bytes(Bytes& bytes, const Judge& judge) {
-  const std::string& cache = bytes.cache;
-  std::string& durable = bytes.durable;
-  if (cache.size() != durable.size() && judge() == Fate::kept) {
-    durable.resize(cache.size(), '\0');
+  if (bytes.cache.size() != bytes.durable.size() && judge() == Fate::kept) {
+    bytes.durable.resize(bytes.cache.size());
   }
   bytes.merge();
   for (const Sectors& sectors : bytes.dirty) {
@@ -178,7 +178,7 @@ void Disk::lose_bytes(Bytes& bytes, const Judge& judge) {
     }
   }
   bytes.dirty.clear();
-  bytes.cache = durable;
+  bytes.cache = bytes.durable;
 }
 
 void Disk::restart() {
@@ -254,9 +254,9 @@ Result<void> Disk::write(Bytes& bytes, std::uint64_t offset, ByteView from) {
       return failure(ErrorCode::no_space, "the simulated disk is full");
     }
     bytes.soil(bytes.cache.size(), end);
-    bytes.cache.resize(end, '\0');
+    bytes.cache.resize(end);
   }
-  from.copy(bytes.cache.data() + offset, from.size());
+  bytes.cache.write(offset, from);
   bytes.soil(offset, end);
   return end_operation(turn);
 }
@@ -271,7 +271,7 @@ Result<void> Disk::sync(Bytes& bytes, bool with_size) {
     return final_error(std::move(error));
   }
   if (with_size) {
-    bytes.durable.resize(bytes.cache.size(), '\0');
+    bytes.durable.resize(bytes.cache.size());
   }
   // What lies behind the durable size waits.
   const std::size_t size = std::min(bytes.cache.size(), bytes.durable.size());
@@ -279,7 +279,7 @@ Result<void> Disk::sync(Bytes& bytes, bool with_size) {
     const std::size_t start = std::min(sectors.first * sector_bytes, size);
     const std::size_t end = std::min(sectors.end * sector_bytes, size);
     if (start < end) {
-      std::memcpy(bytes.durable.data() + start, bytes.cache.data() + start, end - start);
+      bytes.durable.copy(bytes.cache, start, end);
     }
     sectors.first = std::max<std::uint64_t>(sectors.first, end / sector_bytes);
     return sectors.end * sector_bytes == end || end == bytes.cache.size();
@@ -296,7 +296,7 @@ Result<void> Disk::truncate(Bytes& bytes, std::uint64_t size) {
   if (size > bytes.cache.size()) {
     bytes.soil(bytes.cache.size(), size);
   }
-  bytes.cache.resize(size, '\0');
+  bytes.cache.resize(size);
   return end_operation(turn);
 }
 
@@ -481,23 +481,26 @@ void Disk::fail(const std::string& path, Access access) {
 void Disk::corrupt(const std::string& path, std::uint64_t offset, std::uint8_t mask) {
   Bytes& bytes = contents_.at(names_.at(path));
   ensure(offset < bytes.cache.size(), "what is to be corrupted is there");
-  for (std::string* copy : {&bytes.cache, &bytes.durable}) {
+  for (Image* copy : {&bytes.cache, &bytes.durable}) {
     if (offset < copy->size()) {
-      (*copy)[offset] = static_cast<char>(static_cast<std::uint8_t>((*copy)[offset]) ^ mask);
+      char byte = 0;
+      (void)copy->read(offset, {&byte, 1});
+      byte = static_cast<char>(static_cast<std::uint8_t>(byte) ^ mask);
+      copy->write(offset, ByteView(&byte, 1));
     }
   }
 }
 
 void Disk::overwrite(const std::string& path, std::uint64_t offset, ByteView from) {
   Bytes& bytes = contents_.at(names_.at(path));
-  for (std::string* copy : {&bytes.cache, &bytes.durable}) {
-    copy->resize(std::max<std::size_t>(copy->size(), offset + from.size()), '\0');
-    from.copy(copy->data() + offset, from.size());
+  for (Image* copy : {&bytes.cache, &bytes.durable}) {
+    copy->resize(std::max<std::size_t>(copy->size(), offset + from.size()));
+    copy->write(offset, from);
   }
 }
 
-const std::string& Disk::contents(const std::string& path) const {
-  return contents_.at(names_.at(path)).cache;
+std::string Disk::contents(const std::string& path) const {
+  return contents_.at(names_.at(path)).cache.bytes();
 }
 
 }  // namespace quorate::sim

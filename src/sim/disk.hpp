@@ -13,13 +13,14 @@
 
 #include "base/prng.hpp"
 #include "base/result.hpp"
+#include "sim/image.hpp"
 #include "storage/disk.hpp"
 
 namespace quorate::sim {
 
 class Disk final : public storage::Disk {
  public:
-  static constexpr std::size_t sector_bytes = 512;
+  static constexpr std::size_t sector_bytes = Image::sector_bytes;
 
   // What a power loss does to one unsynced sector, name or size; `mangled` is for sectors, and `lost` for the others.
   enum class Fate : std::uint8_t { kept, lost, mangled };
@@ -49,7 +50,7 @@ class Disk final : public storage::Disk {
   void corrupt(const std::string& path, std::uint64_t offset, std::uint8_t mask);
   void overwrite(const std::string& path, std::uint64_t offset, ByteView bytes);
   // What a reader would see now. The file exists.
-  [[nodiscard]] const std::string& contents(const std::string& path) const;
+  [[nodiscard]] std::string contents(const std::string& path) const;
   [[nodiscard]] std::uint64_t used_bytes() const;
 
   Result<std::unique_ptr<storage::File>> open(const std::string& path, Open how) override;
@@ -72,8 +73,8 @@ class Disk final : public storage::Disk {
   };
   struct Bytes {
     bool is_directory = false;
-    std::string cache;
-    std::string durable;
+    Image cache;
+    Image durable;
     std::vector<Sectors> dirty;  // As they came; they may overlap.
     std::uint64_t unreadable_from = UINT64_MAX;
     std::optional<Access> failing = std::nullopt;

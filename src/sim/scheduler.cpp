@@ -1,41 +1,43 @@
 #include "sim/scheduler.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/ensure.hpp"
 
 namespace quorate::sim {
 
-void Scheduler::at(MonoTime when, Action action) {
-  ensure(when >= now_, "the past is over");
-  std::uint32_t slot = 0;
+std::uint32_t Scheduler::take_slot() {
   if (free_.empty()) {
-    slot = static_cast<std::uint32_t>(actions_.size());
-    actions_.push_back(std::move(action));
-  } else {
-    slot = free_.back();
-    free_.pop_back();
-    actions_[slot] = std::move(action);
+    actions_.emplace_back();
+    return static_cast<std::uint32_t>(actions_.size() - 1);
   }
-  heap_.push_back(Due{.when = when, .sequence = ++last_sequence_, .slot = slot});
-  std::push_heap(heap_.begin(), heap_.end());
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  return slot;
+}
+
+// Nearly all that is scheduled is due soon, so its place is near the end.
+void Scheduler::enqueue(MonoTime when, std::uint32_t slot) {
+  ensure(when >= now_, "the past is over");
+  queue_.emplace_back();
+  std::size_t place = queue_.size() - 1;
+  for (; place > 0 && queue_[place - 1].when <= when; --place) {
+    queue_[place] = queue_[place - 1];
+  }
+  queue_[place] = Due{.when = when, .slot = slot};
 }
 
 bool Scheduler::step(MonoTime end) {
-  if (heap_.empty() || heap_.front().when > end) {
+  if (queue_.empty() || queue_.back().when > end) {
     now_ = std::max(now_, end);
     return false;
   }
-  std::pop_heap(heap_.begin(), heap_.end());
-  const Due due = heap_.back();
-  heap_.pop_back();
+  const Due due = queue_.back();
+  queue_.pop_back();
   now_ = due.when;
   ++steps_;
-  // Out of its slot first: it may schedule others.
-  Action action = std::exchange(actions_[due.slot], {});
+  actions_[due.slot].run();  // Its slot is not free before its end: it may schedule others.
   free_.push_back(due.slot);
-  action();
   return true;
 }
 

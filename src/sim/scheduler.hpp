@@ -5,44 +5,49 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "sim/action.hpp"
 
 namespace quorate::sim {
 
 class Scheduler {
  public:
-  using Action = std::move_only_function<void()>;
-
   [[nodiscard]] MonoTime now() const { return now_; }
   // Not before now; of equal times the one that was scheduled first goes first.
-  void at(MonoTime when, Action action);
-  void after(std::int64_t microseconds, Action action) { at(after_us(now_, microseconds), std::move(action)); }
+  template <class Call>
+  void at(MonoTime when, Call&& call) {
+    const std::uint32_t slot = take_slot();
+    actions_[slot].set(std::forward<Call>(call));
+    enqueue(when, slot);
+  }
+  template <class Call>
+  void after(std::int64_t microseconds, Call&& call) {
+    at(after_us(now_, microseconds), std::forward<Call>(call));
+  }
 
   // Lets the next event happen, if it is due at or before `end`; otherwise time is `end`, and false.
   bool step(MonoTime end);
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
-  [[nodiscard]] std::size_t waiting() const { return heap_.size(); }
+  [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
 
  private:
   struct Due {
     MonoTime when{};
-    std::uint64_t sequence = 0;
-    std::uint32_t slot = 0;  // Actions stay where they are while the heap moves.
-
-    // The heap's top is the greatest: the earliest.
-    friend bool operator<(const Due& a, const Due& b) {
-      return a.when != b.when ? a.when > b.when : a.sequence > b.sequence;
-    }
+    std::uint32_t slot = 0;
   };
+
+  std::uint32_t take_slot();
+  void enqueue(MonoTime when, std::uint32_t slot);
 
   MonoTime now_{};
   std::uint64_t steps_ = 0;
-  std::uint64_t last_sequence_ = 0;
-  std::vector<Due> heap_;
-  std::vector<Action> actions_;
+  // The next one last; of equal times the older one behind the younger.
+  std::vector<Due> queue_;
+  std::deque<Action> actions_;  // They stay where they are.
   std::vector<std::uint32_t> free_;
 };
 

@@ -239,7 +239,7 @@ bool Server::damage(Prng& prng) {
     return false;
   }
   const std::string& path = files[prng.below(files.size())];
-  const std::string& bytes = disk_.contents(path);
+  const std::string bytes = disk_.contents(path);
   // Where something is written; most of a segment is still empty.
   const std::size_t used = bytes.find_last_not_of('\0') + 1;
   const std::uint64_t offset = prng.below(std::max<std::size_t>(used, 1));

@@ -298,7 +298,8 @@ TEST(StorageRecovery, a_torn_replacement_of_what_was_never_committed_is_no_damag
     ASSERT_TRUE(follower.flush(1, 1, 3, Index{1}) && follower.flush(2, 2, 3, Index{3}, limits::batch_bytes_soft));
   }
   // It had a segment of its own, and two records.
-  const ByteView segment{disk.contents(second_segment)};
+  const std::string bytes = disk.contents(second_segment);
+  const ByteView segment{bytes};
   const std::uint64_t generation = wire::decode_segment_header(segment)->generation;
   const auto first = wire::decode_record(segment.substr(4096), generation);
   ASSERT_TRUE(first && wire::decode_record(segment.substr(4096 + first->bytes), generation));
