@@ -71,8 +71,11 @@ void Front::State::look_ahead(const Connection& connection) const {
 // Serves a slice of what the connection has sent; how many requests that were.
 std::size_t Front::State::serve_connection(Connection& connection) {
   std::size_t served = 0;
-  look_ahead(connection);
-  while (may_go_on(connection)) {
+  bool goes_on = may_go_on(connection);
+  if (goes_on) {
+    look_ahead(connection);
+  }
+  for (; goes_on; goes_on = may_go_on(connection)) {
     if (served == slice_requests || heavy_bytes >= slice_heavy_bytes) {
       make_ready(connection);
       break;
