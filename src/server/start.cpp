@@ -1,6 +1,7 @@
 #include "server/start.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <fmt/format.h>
 #include <optional>
@@ -117,14 +118,16 @@ std::optional<Error> refuse_membership(const storage::Identity& identity, const 
 }
 
 // Looks for a stop once in a few thousand items, of which there may be millions: a look is a system call. A file's
-// items come one at a time, but from any thread.
+// items come one at a time, but from any thread, and the log's reader looks at the same time.
 class StopWatch {
  public:
   explicit StopWatch(Signals* signals) : signals_(signals) {}
   // Of an item of a snapshot.
-  bool is_asked_for() { return ++items_ % 4096 == 0 ? look() : asked_; }
+  bool is_asked_for() { return ++items_ % 4096 == 0 ? look() : asked_.load(); }
   bool look() {
-    asked_ = asked_ || (signals_ != nullptr && signals_->take_stop());
+    if (!asked_ && signals_ != nullptr && signals_->take_stop()) {
+      asked_ = true;
+    }
     return asked_;
   }
   [[nodiscard]] bool was_asked_for() const { return asked_; }
@@ -132,7 +135,7 @@ class StopWatch {
  private:
   Signals* signals_;
   std::uint64_t items_ = 0;
-  bool asked_ = false;
+  std::atomic<bool> asked_ = false;
 };
 
 replica::Restored assemble(const storage::DataDirectory& directory, storage::Recovery& recovery, tree::Tree&& tree) {

@@ -21,11 +21,19 @@ storage::Recovery look(Disk& disk, bool everything = false) {
   disk.restart();
   auto directory = storage::DataDirectory::inspect(disk, test_paths);
   EXPECT_TRUE(directory) << directory.error().message;
-  auto recovery = storage::recover(
-      *directory,
-      storage::SnapshotSink{.reset = [] {}, .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }}, {},
-      storage::RecoverOptions{.everything = everything});
+  const storage::SnapshotSink sink{.reset = [] {},
+                                   .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; }};
+  const storage::RecoverOptions options{.everything = everything};
+  auto recovery = storage::recover(*directory, sink, {}, options);
   EXPECT_TRUE(recovery) << recovery.error().message;
+  // The log was read before it was known which snapshot would load: that changes nothing.
+  const auto again = storage::recover(*directory, sink, backwards, options);
+  EXPECT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->damage, recovery->damage);
+  EXPECT_EQ(again->snapshot, recovery->snapshot);
+  EXPECT_EQ(again->log.last_seen, recovery->log.last_seen);
+  EXPECT_EQ(again->log.recovered.entries.size(), recovery->log.recovered.entries.size());
+  EXPECT_EQ(again->log.recovered.time, recovery->log.recovered.time);
   return std::move(*recovery);
 }
 
@@ -315,18 +323,23 @@ TEST(StorageDamage, a_snapshot_that_its_reader_refuses_is_a_damaged_one) {  // R
   sample.disk.restart();
   auto directory = storage::DataDirectory::inspect(sample.disk, test_paths);
   ASSERT_TRUE(directory);
-  int finished = 0;
-  const storage::SnapshotSink sink{.reset = [] {},
-                                   .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; },
-                                   .finish = [&finished]() -> Result<void> {
-                                     return ++finished == 1 ? Result<void>{failure(ErrorCode::invalid, "no root")}
-                                                            : Result<void>{};
-                                   }};
-  const auto recovery = storage::recover(*directory, sink, {});
-  ASSERT_TRUE(recovery);
-  EXPECT_EQ(finished, 2);
-  EXPECT_TRUE(reports(*recovery, Damage::Kind::bad_snapshot));
-  EXPECT_EQ(last_of(*recovery), sample.promises.last());
+  for (const storage::Executor& executor : {storage::Executor{}, backwards}) {
+    int finished = 0;
+    const storage::SnapshotSink sink{.reset = [] {},
+                                     .item = [](const tree::SnapshotItem&) -> Result<void> { return {}; },
+                                     .finish = [&finished]() -> Result<void> {
+                                       return ++finished == 1 ? Result<void>{failure(ErrorCode::invalid, "no root")}
+                                                              : Result<void>{};
+                                     }};
+    const auto recovery = storage::recover(*directory, sink, executor);
+    ASSERT_TRUE(recovery);
+    EXPECT_EQ(finished, 2);
+    EXPECT_TRUE(reports(*recovery, Damage::Kind::bad_snapshot));
+    EXPECT_EQ(last_of(*recovery), sample.promises.last());
+    // The log is the one behind the older snapshot, also where it was read for the newest.
+    ASSERT_FALSE(recovery->log.recovered.entries.empty());
+    EXPECT_EQ(recovery->log.recovered.entries.front().index, next(recovery->snapshot->index));
+  }
 }
 
 TEST(StorageDamage, purging_counts_only_snapshots_that_check) {  // K-105

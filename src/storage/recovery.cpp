@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
+#include <optional>
 #include <variant>
+#include <vector>
 
 #include "base/ensure.hpp"
 #include "storage/install.hpp"
@@ -106,9 +109,22 @@ bool is_damage(const Error& error) {
   return error.code == ErrorCode::corrupt || error.code == ErrorCode::invalid || error.code == ErrorCode::io;
 }
 
+// All that could be loaded, newest first; of the same index the installed one stands before the finished one.
+Result<std::vector<SnapshotFile>> list_loadable(DataDirectory& directory) {
+  const auto installs = list_installs(directory);
+  const auto finished = list_snapshots(directory);
+  if (!installs || !finished) {
+    return std::unexpected(installs ? finished.error() : installs.error());
+  }
+  std::vector<SnapshotFile> files;
+  std::ranges::merge(*installs, *finished, std::back_inserter(files), std::ranges::greater{}, &SnapshotFile::index,
+                     &SnapshotFile::index);
+  return files;
+}
+
 // Newest valid snapshot; if damaged or not readable, the older one.
-Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
-                         const RecoverOptions& options, Recovery& recovery) {
+Result<void> load_newest(DataDirectory& directory, const std::vector<SnapshotFile>& files, const SnapshotSink& sink,
+                         const Executor& executor, const RecoverOptions& options, Recovery& recovery) {
   WallTime time{};
   SnapshotSink watched = sink;
   watched.item = [&sink, &time](const tree::SnapshotItem& item) {
@@ -117,15 +133,6 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
     }
     return sink.item(item);
   };
-  const auto installs = list_installs(directory);
-  const auto finished = list_snapshots(directory);
-  if (!installs || !finished) {
-    return std::unexpected(installs ? finished.error() : installs.error());
-  }
-  // Both are newest first; of the same index the installed one stands before the finished one.
-  std::vector<SnapshotFile> files;
-  std::ranges::merge(*installs, *finished, std::back_inserter(files), std::ranges::greater{}, &SnapshotFile::index,
-                     &SnapshotFile::index);
   recovery.snapshots = files.size();
   bool delivered = false;
   for (const SnapshotFile& file : files) {
@@ -170,28 +177,72 @@ Result<void> load_newest(DataDirectory& directory, const SnapshotSink& sink, con
   return {};
 }
 
+bool is_installing(const DataDirectory& directory, const SnapshotFile& file) {
+  return file.path != snapshot_path(directory, file.index);
+}
+
+// Where the state will stand if the newest snapshot loads. Nothing: its beginning tells already that it will not.
+std::optional<SnapshotPoint> expected_point(DataDirectory& directory, const std::vector<SnapshotFile>& files) {
+  if (files.empty()) {
+    return std::nullopt;
+  }
+  const auto beginning = read_snapshot_beginning(directory, files.front());
+  if (!beginning) {
+    return std::nullopt;
+  }
+  return SnapshotPoint{
+      .id = beginning->header.point, .time = beginning->time, .is_installing = is_installing(directory, files.front())};
+}
+
+SnapshotPoint point_of(const DataDirectory& directory, const Recovery& recovery) {
+  SnapshotPoint point;
+  if (recovery.snapshot) {
+    point.id = recovery.header->point;
+    point.time = recovery.log.recovered.time;
+    point.is_installing = is_installing(directory, *recovery.snapshot);
+  }
+  return point;
+}
+
+// The snapshot into `sink`, and the log behind it. With an executor the log is read beside the snapshot, as if that
+// loaded; if another one did, or none, it is read again.
+Result<LogContents> read_both(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
+                              const RecoverOptions& options, Recovery& recovery) {
+  const auto files = list_loadable(directory);
+  if (!files) {
+    return std::unexpected(files.error());
+  }
+  const std::optional<SnapshotPoint> expected = executor ? expected_point(directory, *files) : std::nullopt;
+  Result<void> loaded;
+  std::optional<Result<LogContents>> log;
+  std::vector<std::function<void()>> tasks;
+  tasks.emplace_back([&] { loaded = load_newest(directory, *files, sink, executor, options, recovery); });
+  if (expected) {
+    tasks.emplace_back([&] { log.emplace(read_log(directory, *expected, options)); });
+  }
+  run_tasks(executor, tasks);
+  if (!loaded) {
+    return std::unexpected(loaded.error());
+  }
+  const SnapshotPoint point = point_of(directory, recovery);
+  return log && point == *expected ? std::move(*log) : read_log(directory, point, options);
+}
+
 }  // namespace
 
 Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
                          const RecoverOptions& options) {
   Recovery recovery;
-  if (auto loaded = load_newest(directory, sink, executor, options, recovery); !loaded) {
-    return std::unexpected(loaded.error());
-  }
-  const WallTime time = recovery.log.recovered.time;
-  const bool is_installing =
-      recovery.snapshot && recovery.snapshot->path != snapshot_path(directory, recovery.snapshot->index);
-  const SnapshotPoint point{
-      .id = recovery.header ? recovery.header->point : raft::LogId{}, .time = time, .is_installing = is_installing};
-  auto log = read_log(directory, point, options);
+  auto log = read_both(directory, sink, executor, options, recovery);
   if (!log) {
     return std::unexpected(log.error());
   }
-  if (is_installing) {
-    log->position.install = recovery.snapshot->index;
+  const SnapshotPoint point = point_of(directory, recovery);
+  if (point.is_installing) {
+    log->position.install = point.id.index;
   }
   recovery.log = std::move(*log);
-  recovery.log.recovered.time = time;
+  recovery.log.recovered.time = point.time;
   if (recovery.header) {
     recovery.log.recovered.configuration = recovery.header->configuration;
     recovery.log.recovered.configuration_entry = recovery.header->configuration_entry;

@@ -60,8 +60,8 @@ struct LogContents {
 
 struct RecoverOptions {
   bool everything = false;  // For verify: segments and snapshots that a start does not need are read as well.
-  // Asked every few MiB of the log that are scanned; true: reading ends with ErrorCode::refused. (The snapshot's reader
-  // is the sink's own, and may end it there.)
+  // Asked every few MiB of the log that are scanned, from any thread of the executor; true: reading ends with
+  // ErrorCode::refused. (The snapshot's reader is the sink's own, and may end it there.)
   std::function<bool()> should_stop = nullptr;
 };
 
@@ -78,10 +78,11 @@ struct Recovery {
   [[nodiscard]] bool may_start() const;
 };
 
-// Reads without changing anything; DataDirectory::begin_start(recovery.starts) is the first write, and then
-// Wal::open(recovery.log.position). Errors are what kept it from reading: io, invalid (a snapshot of another cluster or
-// server), unsupported (R-121: anything in a header, an entry or an item that a newer version wrote). What it found
-// wrong is in `damage`; entries that are handed out can be carried out (wire::check_entry).
+// Reads without changing anything, the log beside the snapshot where the executor has threads;
+// DataDirectory::begin_start(recovery.starts) is the first write, and then Wal::open(recovery.log.position). Errors are
+// what kept it from reading: io, invalid (a snapshot of another cluster or server), unsupported (R-121: anything in a
+// header, an entry or an item that a newer version wrote). What it found wrong is in `damage`; entries that are handed
+// out can be carried out (wire::check_entry).
 Result<Recovery> recover(DataDirectory& directory, const SnapshotSink& sink, const Executor& executor,
                          const RecoverOptions& options = {});
 

@@ -242,6 +242,8 @@ Result<std::vector<SnapshotFile>> list_files(DataDirectory& directory, std::stri
   return files;
 }
 
+}  // namespace
+
 void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tasks) {
   if (executor) {
     executor(tasks);
@@ -251,8 +253,6 @@ void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tas
     task();
   }
 }
-
-}  // namespace
 
 Result<std::vector<SnapshotFile>> list_snapshots(DataDirectory& directory) {
   return list_files(directory, snapshot_suffix);
@@ -329,6 +329,34 @@ Result<wire::SnapshotHeader> read_snapshot_header(DataDirectory& directory, cons
     return std::unexpected(reader.error());
   }
   return reader->header();
+}
+
+Result<SnapshotBeginning> read_snapshot_beginning(DataDirectory& directory, const SnapshotFile& file) {
+  auto reader = SnapshotReader::open(directory, file);
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  const auto wave = reader->next_wave();
+  if (!wave) {
+    return std::unexpected(wave.error());
+  }
+  if (wave->blocks.empty()) {
+    return damaged(file, wave->offset, Error{ErrorCode::corrupt, "no item"});
+  }
+  const auto block = wire::open_block(wave->blocks.front());
+  if (!block) {
+    return damaged(file, wave->offset, block.error());
+  }
+  std::vector<tree::AclEntry> scratch;
+  tree::SnapshotItem item;
+  if (const auto length = wire::decode_item(*block, scratch, item); !length) {
+    return damaged(file, wave->offset, length.error());
+  }
+  const auto* state = std::get_if<tree::StateImage>(&item);
+  if (state == nullptr) {
+    return damaged(file, wave->offset, Error{ErrorCode::corrupt, "the first item is not the state"});
+  }
+  return SnapshotBeginning{.header = reader->header(), .time = state->last_time};
 }
 
 Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const SnapshotFile& file) {

@@ -24,6 +24,7 @@ namespace quorate::storage {
 // Loading in parallel takes the shell's threads: runs the tasks, returns when all are done (threads are not ours). An
 // empty Executor runs them one after the other.
 using Executor = std::function<void(std::vector<std::function<void()>>&)>;
+void run_tasks(const Executor& executor, std::vector<std::function<void()>>& tasks);
 
 struct SnapshotFile {
   std::string path;
@@ -52,6 +53,13 @@ Result<wire::SnapshotHeader> load_snapshot(DataDirectory& directory, const Snaps
 
 // Header and footer alone.
 Result<wire::SnapshotHeader> read_snapshot_header(DataDirectory& directory, const SnapshotFile& file);
+
+// What the log behind a snapshot is judged by, from the file's first bytes; nothing behind them is looked at.
+struct SnapshotBeginning {
+  wire::SnapshotHeader header;
+  WallTime time{};  // The log's time at its point.
+};
+Result<SnapshotBeginning> read_snapshot_beginning(DataDirectory& directory, const SnapshotFile& file);
 
 // The same checks without decompression: that all bytes are what was written.
 Result<wire::SnapshotHeader> verify_snapshot(DataDirectory& directory, const SnapshotFile& file);
