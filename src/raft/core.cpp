@@ -65,6 +65,10 @@ void Core::tick(MonoTime now) {
   ensure(now >= now_, "monotonic time does not go back");
   const std::int64_t jump_us = started_ ? elapsed_us(now_, now) : 0;
   now_ = now;
+  const bool has_heard = std::exchange(heard_.is_new, false);
+  if (has_heard) {
+    heard_.at = now;
+  }
   if (!started_) {
     started_ = now;
     if (auto* follower = std::get_if<Follower>(&role_)) {
@@ -72,7 +76,7 @@ void Core::tick(MonoTime now) {
     }
   }
   if (auto* follower = std::get_if<Follower>(&role_)) {
-    tick_follower(*follower, jump_us);
+    tick_follower(*follower, jump_us, has_heard);
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
     tick_candidate(*candidate);
   } else {
@@ -123,7 +127,7 @@ void Core::become_follower(Term term, NodeId leader) {
     hard_state_ = HardState{.term = term, .vote = NodeId{}};  // a term adopted is no vote given.
     hard_state_changed_ = true;
   }
-  role_ = Follower{.leader = leader, .heard = now_, .deadline = deadline, .reads = {}};
+  role_ = Follower{.leader = leader, .deadline = deadline, .reads = {}};
 }
 
 // who waits for this role hears that it is over; the log stays as it is.

@@ -115,6 +115,8 @@ class Core {
   [[nodiscard]] const Log& log() const { return log_; }
   [[nodiscard]] const Configuration& configuration() const { return configurations_.effective(); }
   [[nodiscard]] LogId configuration_id() const { return configurations_.effective_id(); }
+  // When a leader spoke last, rounded up at the next tick.
+  [[nodiscard]] MonoTime leader_heard() const { return heard_.at; }
   // The one that a snapshot at `index` carries.
   [[nodiscard]] const StoredConfiguration& configuration_at(Index index) const { return configurations_.at(index); }
   // Of a leader; empty otherwise.
@@ -135,6 +137,12 @@ class Core {
   struct Read {
     std::uint64_t id;
     Index index;
+  };
+  // The leader that spoke last, of whatever term.
+  struct Heard {
+    NodeId leader{};
+    MonoTime at{};        // Never too early: the next tick's time, for a word after a tick came after that one.
+    bool is_new = false;  // No tick has come since; `at` is the last one's time so far.
   };
   // A snapshot that comes in.
   struct Incoming {
@@ -165,7 +173,7 @@ class Core {
   [[nodiscard]] std::uint64_t next_number() { return ++numbers_; }
 
   // election.cpp
-  void tick_follower(Follower& follower, std::int64_t jump_us);
+  void tick_follower(Follower& follower, std::int64_t jump_us, bool has_heard);
   void tick_candidate(Candidate& candidate);
   void campaign(bool is_pre, bool is_transfer);
   void ask_for_votes(const Candidate& candidate);
@@ -174,6 +182,7 @@ class Core {
   void become_leader();
   void follow(NodeId leader, Term term);
   [[nodiscard]] bool may_campaign() const;
+  [[nodiscard]] bool has_promised_patience() const;
   [[nodiscard]] bool is_sticky(NodeId candidate) const;
   [[nodiscard]] MonoTime election_deadline();
   [[nodiscard]] bool has_live_quorum(const Leader& leader) const;
@@ -250,6 +259,7 @@ class Core {
   WallTime newest_time_{};
   MonoTime now_{};
   std::optional<MonoTime> started_;    // The first tick.
+  Heard heard_;                        // Outlives the term: a lease may rest on it.
   NodeId gone_leader_{};               // Proved gone, and not heard since.
   unsigned lost_campaigns_ = 0;        // In a row.
   std::size_t uncommitted_bytes_ = 0;  // Of the own term's commands.

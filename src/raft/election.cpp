@@ -30,10 +30,12 @@ MonoTime Core::election_deadline() {
   return after_us(now_, wait);
 }
 
-void Core::tick_follower(Follower& follower, std::int64_t jump_us) {
+void Core::tick_follower(Follower& follower, std::int64_t jump_us, bool has_heard) {
   ensure(jump_us >= 0, "monotonic time does not go back");
-  // time in which this server did not run is no silence of the leader's; half a timeout is left to hear it.
-  const std::int64_t pause_us = jump_us - config_.timing.election_us / 2;
+  // time in which this server did not run is no silence of the leader's; half a timeout is left to hear it. When
+  // it has spoken since the last tick, its silence begins now.
+  const std::int64_t pause_us =
+      has_heard && raw(gone_leader_) == 0 ? jump_us : jump_us - config_.timing.election_us / 2;
   if (pause_us > 0) {
     follower.deadline = after_us(follower.deadline, pause_us);
   }
@@ -41,6 +43,7 @@ void Core::tick_follower(Follower& follower, std::int64_t jump_us) {
   if (now_ < follower.deadline) {
     return;
   }
+  ensure(!has_promised_patience() || raw(gone_leader_) != 0, "nobody times out earlier than a lease may end (R-707)");
   if (may_campaign()) {
     campaign(config_.has_pre_vote, false);
   } else {
@@ -185,7 +188,7 @@ void Core::follow(NodeId leader, Term term) {
   gone_leader_ = NodeId{};
   lost_campaigns_ = 0;
   follower.leader = leader;
-  follower.heard = now_;
+  heard_ = Heard{.leader = leader, .at = now_, .is_new = true};
   follower.deadline = election_deadline();
 }
 
@@ -199,10 +202,20 @@ bool Core::has_live_quorum(const Leader& leader) const {
   });
 }
 
+// Whether a leader may rest a lease on an answer of this server. Terms do not matter: what is sighted here is
+// not known there yet.
+bool Core::has_promised_patience() const {
+  ensure(heard_.at <= now_, "nobody was heard in the future");
+  return config_.has_leases && raw(heard_.leader) != 0 && elapsed_us(heard_.at, now_) < config_.timing.election_us;
+}
+
 // whoever has a leader helps nobody to depose it.
 bool Core::is_sticky(NodeId candidate) const {
   if (config_.has_leases && (!started_ || elapsed_us(*started_, now_) < config_.timing.election_us)) {
     return true;  // it may have promised a leader its patience before it was restarted.
+  }
+  if (has_promised_patience() && heard_.leader != candidate) {
+    return true;
   }
   if (!config_.has_stickiness) {
     return false;
@@ -212,7 +225,7 @@ bool Core::is_sticky(NodeId candidate) const {
   }
   const auto* follower = std::get_if<Follower>(&role_);
   return follower != nullptr && raw(follower->leader) != 0 && follower->leader != candidate &&
-         follower->leader != gone_leader_ && elapsed_us(follower->heard, now_) < config_.timing.election_us;
+         follower->leader != gone_leader_ && elapsed_us(heard_.at, now_) < config_.timing.election_us;
 }
 
 void Core::leader_is_gone(NodeId leader) {

@@ -115,6 +115,9 @@ bool Core::holds_lease(MonoTime now) const {
   if (leader == nullptr || !config_.has_leases || !config_.has_stickiness || !config_.has_check_quorum) {
     return false;
   }
+  if (!electorate_.contains(config_.self)) {
+    return false;  // its successor may be its only voter, who waits for nobody when it starts again.
+  }
   if (leader->has_spoiled_lease || commit_ < leader->term_start || !leader->rounds.confirmed_at()) {
     return false;
   }

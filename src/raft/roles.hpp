@@ -18,7 +18,6 @@ namespace quorate::raft {
 
 struct Follower {
   NodeId leader{};      // Of the current term; 0: not known.
-  MonoTime heard{};     // When it spoke last, if it is known.
   MonoTime deadline{};  // When this server campaigns.
   Index verified{};     // The log equals the leader's up to here.
   Index acknowledged{};

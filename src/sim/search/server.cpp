@@ -179,7 +179,8 @@ void Server::crash() {
 void Server::deliver(const Packet& packet) {
   const auto* follower = std::get_if<raft::Follower>(&core_.role_state());
   if (std::holds_alternative<raft::VoteRequest>(packet.message) && follower != nullptr && raw(follower->leader) != 0) {
-    for (std::int64_t silence = elapsed_us(follower->heard, clock_); silence < time_out_us;
+    pass(0);
+    for (std::int64_t silence = elapsed_us(core_.leader_heard(), clock_); silence < time_out_us;
          silence += time_out_us / 2) {
       pass(std::min(time_out_us / 2, time_out_us - silence));
     }
