@@ -29,6 +29,9 @@ THREAD_HOMES = {"server", "cli"}
 INCLUDE = re.compile(r'^#include "([^"]+)"')
 MACRO = re.compile(r"^\s*#define\s+(\w+)")
 MACROS_ALLOWED = {"XXH_INLINE_ALL"}
+DRAW = re.compile(r"[\w\])]\s*(?:\.|->)\s*(?:below|between|chance|next_u64)\s*\(|\bdraw_\w+\s*\(")
+CALL = re.compile(r"([\w>\])]+)\s*\(")
+NO_CALLS = {"if", "while", "for", "switch", "return", "co_return", "sizeof", "alignof", "decltype", "noexcept", "catch"}
 
 
 def tracked_files():
@@ -95,6 +98,65 @@ def function_spans(text):
             start = position + 1
 
 
+def closing(code, opened):
+    """The position of the bracket that closes the one at `opened`; the end of the text if none does."""
+    depth = 0
+    for position in range(opened, len(code)):
+        if code[position] in "([{":
+            depth += 1
+        elif code[position] in ")]}":
+            depth -= 1
+            if depth == 0:
+                return position
+    return len(code)
+
+
+def without_lambdas(code):
+    """Blanks what is in the bodies of lambdas: it runs later."""
+    for head in reversed(list(re.finditer(r"\[[^\[\]]*\]\s*(?:\([^()]*\))?\s*(?:mutable\s*)?(?:->[^{};,]*)?\{", code))):
+        end = closing(code, head.end() - 1)
+        code = code[: head.end()] + re.sub(r"[^\n]", " ", code[head.end() : end]) + code[end:]
+    return code
+
+
+def split_arguments(code):
+    """The parts between the commas that are in no bracket."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(code):
+        if character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(code[start:position])
+            start = position + 1
+    return [*parts, code[start:]]
+
+
+# What puts one operand before the other, and what does not (C++17, [intro.execution] and [expr]).
+IN_ORDER = re.compile(r"&&|\|\||<<|>>|[;,?{}]|(?<!:):(?!:)|(?<![=!<>])=(?!=)")
+IN_NO_ORDER = re.compile(r"[-+*/%|^&<>]|==|!=")
+
+
+def unordered_draws(text):
+    """Yields the lines of expressions that draw twice from a Prng in an order that each compiler chooses for itself."""
+    code = strip_comments_and_strings(text)
+    draws = list(DRAW.finditer(code))
+    if len(draws) < 2:
+        return
+    for call in CALL.finditer(code):
+        if call.group(1) in NO_CALLS:
+            continue
+        arguments = without_lambdas(code[call.end() : closing(code, call.end() - 1)])
+        if sum(1 for argument in split_arguments(arguments) if DRAW.search(argument)) > 1:
+            yield code.count("\n", 0, call.start()) + 1
+    for first, second in zip(draws, draws[1:]):
+        end = closing(code, first.end() - 1)
+        between = re.sub(r"->|\b\w+<[^<>;]*>(?=\()", "", code[end + 1 : second.start() + 1])
+        if end < second.start() and IN_NO_ORDER.search(between) and not IN_ORDER.search(between):
+            yield code.count("\n", 0, first.start()) + 1
+
+
 def check_source(path, relative, allowed, pure, report):
     text = path.read_text()
     lines = text.splitlines()
@@ -108,6 +170,9 @@ def check_source(path, relative, allowed, pure, report):
         for first, length in function_spans(text):
             if length > FUNCTION_LINES_MAX:
                 report(relative, first, f"a function of {length} lines, at most {FUNCTION_LINES_MAX}")
+
+    for line in sorted(set(unordered_draws(text))):
+        report(relative, line, "two draws of a Prng in an order that is the compiler's to choose: name them, or use braces")
 
     room = relative.parts[1] if relative.parts[0] == "src" and len(relative.parts) > 2 else None
     code_lines = strip_comments_and_strings(text).splitlines()

@@ -24,6 +24,11 @@ CASES = [
     ("src/base/planted_test.cpp", "void f() { usleep(1); }\n", "a sleep in a test"),
     ("src/net/planted.cpp", "std::thread t;\n", "threads start in server and cli only"),
     ("src/base/planted.cpp", "#define LOUD 1\n", "a macro of our own"),
+    ("src/sim/planted.cpp", "int f(Prng& prng) { return g(prng.below(6), prng.chance(1, 2)); }\n", "two draws of a Prng"),
+    ("src/sim/planted.cpp", "int f() {\n  return g(\n      1 + h(prng_.below(6)),\n      A{prng_.next_u64()});\n}\n", "cpp:2: two draws"),
+    ("src/sim/planted_test.cpp", "A a(prng.next_u64(), random->between(1, 2));\n", "two draws of a Prng"),
+    ("src/sim/planted.cpp", "auto f = [&] { return g(prng.below(6), draw_trip()); };\n", "two draws of a Prng"),
+    ("src/sim/planted.cpp", "int a = static_cast<int>(prng.below(2)) * static_cast<int>(prng.below(9));\n", "two draws of a Prng"),
     ("src/raft/planted.cpp", "int f() {\n}\n" * 250, "at least one each on average (R-007)"),
 ]
 # and what must not be found
@@ -31,6 +36,16 @@ CLEAN = [
     ("src/base/planted.cpp", "int f() {\n" + "  ;\n" * 60 + "}\nint g() {\n" + "  ;\n" * 60 + "}\n"),
     ("src/tree/planted.cpp", '// #include <chrono>\n#include "base/ids.hpp"\n'),
     ("src/net/planted.cpp", "#include <chrono>\n"),
+    (
+        "src/sim/planted.cpp",
+        "int f(Prng& prng) {\n  const A a{prng.below(6), B{prng.chance(1, 2), prng.below(3)}};\n"
+        "  g(A{prng.next_u64(), prng.next_u64()}, 3);\n"
+        "  if (prng.chance(1, 2)) g(prng.below(prng.chance(1, 9) ? 3 : 4));\n"
+        "  const int b = prng.chance(1, 2) && prng.chance(1, 3) ? prng.below(2) : 3;\n"
+        "  a[prng.below(3)] = static_cast<int>(prng.below(4));\n"
+        "  g([&] { return prng.below(2); }, [&](int c) { return prng.below(c); });\n"
+        "  return h(prng.below(7)) >> prng.below(8);\n}\n",
+    ),
 ]
 
 

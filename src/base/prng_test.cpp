@@ -25,7 +25,8 @@ TEST(prng, a_copy_repeats_what_its_original_yields) {
   original.next_u64();
   Prng copy = original;
   for (int count = 0; count < 100; ++count) {
-    EXPECT_EQ(copy.next_u64(), original.next_u64());
+    const std::uint64_t value = original.next_u64();
+    EXPECT_EQ(copy.next_u64(), value);
   }
 }
 

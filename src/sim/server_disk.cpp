@@ -20,7 +20,8 @@ constexpr std::size_t snapshots_kept = 2;
 void run_cut_short(storage::Wal::Flush& flush, Prng& prng, Disk& disk, Counters& counters) {
   const std::uint64_t fate = prng.below(3);
   if (fate == 1) {
-    disk.crash_at(1 + prng.below(6), prng.chance(1, 2));
+    const std::uint64_t operation = 1 + prng.below(6);
+    disk.crash_at(operation, prng.chance(1, 2));
     ++counters.torn_flushes;
   }
   if (fate > 0) {

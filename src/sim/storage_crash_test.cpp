@@ -134,7 +134,8 @@ TEST(StorageCrash, many_lives_that_end_anywhere_lose_nothing) {  // F-206
     Disk disk;
     Promises promises;
     for (int lives = 0; lives < 12; ++lives) {
-      disk.crash_at(1 + prng.below(220), prng.chance(1, 2));
+      const std::uint64_t operation = 1 + prng.below(220);
+      disk.crash_at(operation, prng.chance(1, 2));
       {
         Life life{disk, promises, small_segments};
         (void)live(life);

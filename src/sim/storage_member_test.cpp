@@ -127,11 +127,17 @@ TEST(StorageMember, a_crash_inside_the_recovery_from_a_crash_changes_nothing) { 
   }
 }
 
+bool draw_installation(Member& member) {
+  const std::uint64_t ahead = 1 + member.prng().below(5);
+  return member.install(ahead, 1 + member.prng().below(500));
+}
+
 // One of the things that a member does, drawn.
 bool act(Member& member) {
   const std::uint64_t choice = member.prng().below(20);
   if (choice < 8) {
-    member.stage(1 + member.prng().below(6), member.prng().chance(1, 10) ? 60000 : member.prng().below(5000));
+    const std::uint64_t entries = 1 + member.prng().below(6);
+    member.stage(entries, member.prng().chance(1, 10) ? 60000 : member.prng().below(5000));
     return true;
   }
   if (choice < 13) {
@@ -149,7 +155,7 @@ bool act(Member& member) {
     case 17:
       return member.mark();
     case 18:
-      return !member.prng().chance(1, 5) || member.install(1 + member.prng().below(5), 1 + member.prng().below(500));
+      return !member.prng().chance(1, 5) || draw_installation(member);
     default:
       return member.read();
   }
@@ -164,7 +170,8 @@ TEST(StorageMember, many_lives_that_end_anywhere_keep_what_was_durable) {  // F-
     const storage::WalConfig config{.segment_bytes = (8 + prng.below(100)) * 4096,
                                     .recycled_segments_max = prng.below(3)};
     for (int lives = 0; lives < 12; ++lives) {
-      disk.crash_at(1 + prng.below(400), prng.chance(1, 2));
+      const std::uint64_t operation = 1 + prng.below(400);
+      disk.crash_at(operation, prng.chance(1, 2));
       {
         Member member{disk, truth, config, prng.next_u64()};
         bool goes_on = member.start();
