@@ -1,6 +1,7 @@
 #include "sim/campaign.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <numeric>
 
 namespace quorate::sim {
@@ -28,15 +29,17 @@ std::vector<std::string> Tally::missed() const {
   return list;
 }
 
-Plan with_faults(const Plan& plan, const std::vector<std::size_t>& kept) {
-  Plan smaller = plan;
-  smaller.faults.clear();
-  for (const std::size_t position : kept) {
-    if (position < plan.faults.size()) {
-      smaller.faults.push_back(plan.faults[position]);
+std::vector<std::string> Tally::shortfalls(bool judges_goals) const {
+  std::vector<std::string> lines;
+  if (undecided_histories > 0) {
+    lines.push_back(fmt::format("I-503: {} histories were too hard to judge", undecided_histories));
+  }
+  if (judges_goals) {
+    for (const std::string& goal : missed()) {
+      lines.push_back(fmt::format("I-505: no run reached: {}", goal));
     }
   }
-  return smaller;
+  return lines;
 }
 
 namespace {
@@ -109,6 +112,37 @@ class Shrinker {
 
 Shrunk shrink(const Plan& plan, const std::function<bool(const Plan&)>& fails, std::size_t trials) {
   return Shrinker(plan, fails, trials).run();
+}
+
+PlanOptions options_of(const Shrunk& shrunk, const PlanOptions& options) {
+  PlanOptions smaller = options;
+  smaller.profile = shrunk.plan.profile;
+  smaller.until_us = shrunk.plan.safety_us;
+  smaller.only_faults = shrunk.kept;
+  if (options.only_faults) {  // Positions among those that were left.
+    for (std::size_t& position : *smaller.only_faults) {
+      position = (*options.only_faults)[position];
+    }
+  }
+  return smaller;
+}
+
+std::string replay_arguments(std::uint64_t seed, const PlanOptions& options) {
+  std::string text = fmt::format("--seed {} --profile {} --seconds {}", seed, options.profile, options.seconds);
+  if (options.servers != 0) {
+    text += fmt::format(" --servers {}", options.servers);
+  }
+  if (options.steps_max != 0) {
+    text += fmt::format(" --steps {}", options.steps_max);
+  }
+  if (options.until_us != 0 && options.until_us != options.seconds * 1'000'000) {
+    text += fmt::format(" --until-us {}", options.until_us);
+  }
+  if (options.only_faults) {
+    text += " --only-faults ";
+    text += options.only_faults->empty() ? "none" : fmt::format("{}", fmt::join(*options.only_faults, ","));
+  }
+  return text;
 }
 
 }  // namespace quorate::sim

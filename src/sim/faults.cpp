@@ -260,7 +260,21 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
   knobs.fatal_per_mille = loses_power ? 50 : 0;
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::tuple(fault.at_us, fault.kind, fault.server, fault.amount); });
-  return plan;
+  if (options.until_us != 0) {  // Not before: the seed draws for the whole time.
+    plan.safety_us = std::min(plan.safety_us, options.until_us);
+  }
+  return options.only_faults ? with_faults(plan, *options.only_faults) : plan;
+}
+
+Plan with_faults(const Plan& plan, const std::vector<std::size_t>& kept) {
+  Plan smaller = plan;
+  smaller.faults.clear();
+  for (const std::size_t position : kept) {
+    if (position < plan.faults.size()) {
+      smaller.faults.push_back(plan.faults[position]);
+    }
+  }
+  return smaller;
 }
 
 }  // namespace quorate::sim

@@ -3,7 +3,9 @@
 // Faults as data (F-xxx): a run's plan is a list of them, drawn from its seed before it begins. So a failing run can be
 // made smaller by leaving some out, and written down.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,15 +73,18 @@ struct Plan {
   Knobs knobs;
   std::int64_t safety_us = 60'000'000;  // The phase with faults; then all is healed and has to converge (F-003).
   std::uint64_t steps_max = 0;          // Of that phase; 0: no bound.
-  std::vector<Fault> faults;
+  std::vector<Fault> faults;            // By time.
 };
 
-// What the user fixed; the seed draws the rest.
+// What the user fixed; the seed draws the rest. A seed and these are the whole plan, so they are what replays a run.
 struct PlanOptions {
   std::string profile = "swarm";
-  unsigned servers = 0;  // 0: as the profile draws.
-  std::int64_t seconds = 60;
-  std::uint64_t steps_max = 0;
+  unsigned servers = 0;         // 0: as the profile draws.
+  std::int64_t seconds = 60;    // The faults are drawn for so long: another number draws others.
+  std::int64_t until_us = 0;    // The phase with faults ends before that; 0: it does not. Faults that were drawn stay.
+  std::uint64_t steps_max = 0;  // Of that phase; 0: no bound.
+  std::optional<std::vector<std::size_t>> only_faults =
+      {};  // Positions among all that are drawn; those beyond are ignored.
 };
 
 // Names, and what each is about.
@@ -90,5 +95,8 @@ struct ProfileInfo {
 [[nodiscard]] const std::vector<ProfileInfo>& profiles();
 // The profile is one of profiles(), or "all": each seed takes the next one.
 [[nodiscard]] Plan make_plan(std::uint64_t seed, const PlanOptions& options);
+
+// The plan with only these of its faults.
+[[nodiscard]] Plan with_faults(const Plan& plan, const std::vector<std::size_t>& kept);
 
 }  // namespace quorate::sim

@@ -33,6 +33,9 @@ struct Knobs {
   std::uint64_t fatal_per_mille = 0;  // Of starts, snapshots and installations: the process dies in the midst of it.
   // For tests of the judges: each start finds an empty disk, and nobody is told (F-311).
   bool forgets_everything = false;
+  // What the search of a history may take; undecided, it is searched again with more (I-503).
+  std::uint64_t search_steps = 500'000;
+  std::uint64_t second_search_steps = 50'000'000;
   // A flush takes between these.
   std::int64_t flush_min_us = 100;
   std::int64_t flush_max_us = 400;

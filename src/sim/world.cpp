@@ -13,7 +13,6 @@
 namespace quorate::sim {
 namespace {
 
-constexpr SearchLimits sequential_limits{.steps = 500'000, .seen_bytes = 64U << 20};
 constexpr std::int64_t converge_step_us = 100'000;
 constexpr std::int64_t quiet_us = 5'000'000;  // After the last answer (I-405).
 
@@ -185,12 +184,18 @@ void World::judge_quiet() {
 
 void World::judge_end() {
   judges_.judge_marks();
+  const SearchLimits first{.steps = plan_.knobs.search_steps, .seen_bytes = 64U << 20};
+  const SearchLimits second{.steps = plan_.knobs.second_search_steps, .seen_bytes = 512U << 20};
+  const auto decided = [&](const History& history, const auto& check) {
+    auto found = check(history, first);
+    return found.verdict == Verdict::gave_up ? check(history, second) : found;
+  };
   const History& strict = clients_.front()->history();
-  const Linearizability found = check_linearizable(strict);
+  const Linearizability found = decided(strict, check_linearizable);
   judge_history("I-203", found.verdict, describe(strict, found));
   if (clients_.size() > 1 && !judges_.violation()) {
     const History& weak = clients_.back()->history();
-    const SequentialConsistency sequential = check_sequential(weak, sequential_limits);
+    const SequentialConsistency sequential = decided(weak, check_sequential);
     judge_history("CONS-05", sequential.verdict, describe(weak, sequential));
     const CausalConsistency causal = check_causal(weak);
     judge_history("CONS-06", causal.verdict, describe(weak, causal));

@@ -80,6 +80,55 @@ TEST(World, what_a_majority_forgets_is_found_out) {  // F-311, I-107
   EXPECT_EQ(found, 10U);
 }
 
+TEST(World, a_history_that_is_too_hard_at_first_gets_more_and_may_stay_undecided) {  // I-503
+  Plan plan = short_plan(2, "network");
+  plan.knobs.search_steps = 1;
+  EXPECT_EQ(run(plan).undecided_histories, 0U);
+  plan.knobs.second_search_steps = 1;
+  EXPECT_EQ(run(plan).undecided_histories, 2U);  // The strict one and the weak one.
+}
+
+TEST(Campaign, undecided_histories_and_missed_goals_are_no_success) {  // I-503, I-505
+  Tally tally;
+  Report report;
+  report.goals = {{"elections", 3}, {"torn tails cut", 0}};
+  tally.add(report);
+  EXPECT_TRUE(tally.shortfalls(false).empty());
+  EXPECT_EQ(tally.shortfalls(true), std::vector<std::string>{"I-505: no run reached: torn tails cut"});
+  report.undecided_histories = 2;
+  report.goals = {{"torn tails cut", 1}};
+  tally.add(report);
+  EXPECT_EQ(tally.shortfalls(false), std::vector<std::string>{"I-503: 2 histories were too hard to judge"});
+  EXPECT_EQ(tally.shortfalls(true), tally.shortfalls(false));
+}
+
+// Faults are drawn for all of the time that was asked for; a run that ends earlier is the same one up to there.
+TEST(Campaign, what_replays_a_shrunk_plan_gives_that_plan) {  // F-006
+  for (const char* profile : {"crashes", "swarm", "leases", "power"}) {
+    const PlanOptions options{.profile = profile, .seconds = 15};
+    const Plan plan = make_plan(12, options);
+    ASSERT_GT(plan.faults.size(), 4U) << profile;
+    const auto fails = [&](const Plan& smaller) {
+      return std::ranges::find(smaller.faults, plan.faults[1]) != smaller.faults.end() &&
+             std::ranges::find(smaller.faults, plan.faults[3]) != smaller.faults.end() && smaller.safety_us > 7'000'000;
+    };
+    const Shrunk shrunk = shrink(plan, fails, 1000);
+    ASSERT_EQ(shrunk.plan.safety_us, 7'500'000);
+    const PlanOptions narrowed = options_of(shrunk, options);
+    const Plan again = make_plan(12, narrowed);
+    EXPECT_EQ(again.faults, shrunk.plan.faults) << profile;
+    EXPECT_EQ(again.safety_us, shrunk.plan.safety_us);
+    EXPECT_EQ(trace(again).hash, trace(shrunk.plan).hash) << profile;
+    EXPECT_EQ(replay_arguments(12, narrowed),
+              std::string("--seed 12 --profile ") + profile + " --seconds 15 --until-us 7500000 --only-faults 1,3");
+    // And once more, from there.
+    const Shrunk smaller = shrink(
+        again, [&](const Plan& less) { return std::ranges::find(less.faults, plan.faults[3]) != less.faults.end(); },
+        9);
+    EXPECT_EQ(make_plan(12, options_of(smaller, narrowed)).faults, std::vector{plan.faults[3]});
+  }
+}
+
 TEST(Campaign, shrinking_keeps_what_fails_and_little_else) {
   Plan plan = make_plan(3, PlanOptions{.profile = "crashes", .seconds = 60});
   ASSERT_GT(plan.faults.size(), 10U);
