@@ -39,7 +39,7 @@ int run(int count, char** arguments) {
   // The commands inherit it.
   app.footer(
       "Exit codes: 0 done; 1 failed; 2 configuration or arguments; 3 data directory; 20 cannot listen;\n"
-      "21 damaged data; 22 disk failed; 23 written by a newer version. By command: docs/exit-codes.md");
+      "21 damaged data; 22 disk failed; 23 written by a newer version; 24 not shown. By command: docs/exit-codes.md");
   int exit_code = 0;
   quorate::cli::add_serve(app, exit_code);
   quorate::cli::add_check_config(app, exit_code);

@@ -2,206 +2,240 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
 #include "cli/commands.hpp"
+#include "cli/sim_options.hpp"
+#include "cli/sim_words.hpp"
 #include "cli/sim_workers.hpp"
 #include "server/exit_codes.hpp"
+#include "server/version.hpp"
 #include "sim/campaign.hpp"
 
 namespace quorate::cli {
 
 namespace {
 
+using server::ExitCode;
+
 constexpr std::size_t last_lines = 40;
 constexpr std::size_t shrink_trials = 300;
 
-struct SimOptions {
-  std::optional<std::uint64_t> seed;
-  std::string seeds = "1..100";
-  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
-  sim::PlanOptions plan{.profile = "all"};
-  std::optional<std::string> only_faults;
-  std::string trace;
-  bool keeps_going = false;
-  bool no_shrink = false;
-};
-
-std::optional<SeedRange> parse_range(const std::string& text) {
-  SeedRange range;
-  const char* end = text.data() + text.size();
-  auto [at, error] = std::from_chars(text.data(), end, range.first);
-  if (error != std::errc{}) {
-    return std::nullopt;
-  }
-  range.last = range.first;
-  if (at != end) {
-    if (std::string_view(at, 2) != "..") {
-      return std::nullopt;
-    }
-    const auto [rest, second_error] = std::from_chars(at + 2, end, range.last);
-    if (second_error != std::errc{} || rest != end) {
-      return std::nullopt;
-    }
-  }
-  return range.first <= range.last ? std::optional(range) : std::nullopt;
+// Paragraphs come out as they are written; a campaign may go on for hours.
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
 }
 
-std::vector<std::size_t> parse_list(const std::string& text) {
-  std::vector<std::size_t> list;
-  for (const char *at = text.data(), *end = at + text.size(); at < end;) {
-    std::size_t number = 0;
-    const auto [rest, error] = std::from_chars(at, end, number);
-    if (error != std::errc{}) {
-      break;
-    }
-    list.push_back(number);
-    at = rest + 1;
-  }
-  return list;
+std::string headline(const RunFailure& failure) {
+  return fmt::format("seed {} violates {}: {}\n", failure.seed, failure.invariant, failure.words);
 }
 
-std::string replay_command(const SimOptions& options, const sim::Plan& plan,
-                           const std::optional<std::vector<std::size_t>>& kept) {
-  std::string command = fmt::format("quorate sim --seed {} --profile {} --seconds {}", plan.seed, plan.profile,
-                                    plan.safety_us / 1'000'000);
-  if (options.plan.servers != 0) {
-    command += fmt::format(" --servers {}", options.plan.servers);
+std::string describe(const sim::Tally& tally) {
+  std::string text = fmt::format(
+      "{} runs, {:.1f} simulated hours, {} events, {} entries committed, {} answers, {} calls without one\n",
+      tally.runs, static_cast<double>(tally.simulated_us) / 3.6e9, tally.steps, tally.committed, tally.answered,
+      tally.unanswered);
+  for (const auto& [goal, times] : tally.goals) {
+    text += fmt::format("  {:<50} {:>12}\n", goal, times);
   }
-  if (options.plan.steps_max != 0) {
-    command += fmt::format(" --steps {}", options.plan.steps_max);
-  }
-  if (kept) {
-    command += " --only-faults ";
-    command += kept->empty() ? "none" : fmt::format("{}", fmt::join(*kept, ","));
-  }
-  return command;
+  return text;
+}
+
+// In a run that comes to a stop there is nothing else at the end.
+bool is_heartbeat(std::string_view trace_line) {
+  return trace_line.find(R"("message":"heartbeat)") != std::string_view::npos;
 }
 
 class Command {
  public:
   explicit Command(const SimOptions& options) : options_(options) {}
 
-  int run() {
-    if (options_.seed) {
-      return run_one(plan_of(*options_.seed));
-    }
-    const std::optional<SeedRange> range = parse_range(options_.seeds);
-    if (!range) {
-      std::fprintf(stderr, "quorate sim: --seeds takes a number or A..B, not '%s'\n", options_.seeds.c_str());
-      return static_cast<int>(server::ExitCode::invalid_config);
-    }
-    return run_many(*range);
-  }
+  ExitCode run() { return options_.seed ? run_one() : run_many(*parse_range(options_.seeds)); }
 
  private:
-  [[nodiscard]] sim::Plan plan_of(std::uint64_t seed) const {
-    sim::Plan plan = sim::make_plan(seed, options_.plan);
-    return options_.only_faults ? sim::with_faults(plan, parse_list(*options_.only_faults)) : plan;
+  [[nodiscard]] Runs runs_of(SeedRange seeds) const {
+    return Runs{.seeds = seeds,
+                .jobs = options_.jobs,
+                .plan_of = [this](std::uint64_t seed) { return sim::make_plan(seed, options_.plan); },
+                .limit_s = options_.run_limit_s};
   }
 
-  int run_one(const sim::Plan& plan) {
+  // Runs a plan in sight: its failure, if it fails, and its last events.
+  struct Seen {
+    std::optional<RunFailure> failure;
+    sim::RecentLines last{last_lines};
+  };
+  Seen watch(const sim::Plan& plan, const std::function<void(const sim::Report&)>& on_report,
+             const std::function<void(std::string_view)>& on_line) const {
+    Seen seen;
+    Runs runs = runs_of(SeedRange{.first = plan.seed, .last = plan.seed});
+    runs.jobs = 1;
+    runs.plan_of = [&plan](std::uint64_t) { return plan; };
+    run_seeds(runs, RunEvents{.on_report =
+                                  [&](std::uint64_t, const sim::Report& report) {
+                                    on_report(report);
+                                    return true;
+                                  },
+                              .on_failure =
+                                  [&](const RunFailure& failure) {
+                                    seen.failure = failure;
+                                    return false;
+                                  },
+                              .on_line =
+                                  [&](std::string_view line) {
+                                    if (!is_heartbeat(line)) {
+                                      seen.last.add(line);
+                                    }
+                                    on_line(line);
+                                  }});
+    return seen;
+  }
+
+  ExitCode run_one() {
     std::ofstream file;
     if (!options_.trace.empty()) {
       file.open(options_.trace);
       if (!file) {
-        std::fprintf(stderr, "quorate sim: cannot write %s\n", options_.trace.c_str());
-        return static_cast<int>(server::ExitCode::invalid_config);
+        return cannot_write();
       }
     }
-    sim::RecentLines recent(last_lines);
-    const sim::Report report = sim::run(plan, [&](std::string_view line) {
-      recent.add(line);
-      if (file.is_open()) {
-        file << line << '\n';
-      }
-    });
-    sim::Tally tally;
-    tally.add(report);
-    std::fputs(describe(tally).c_str(), stdout);
-    std::fprintf(stdout, "digest of the committed log: %016lx\n", report.digest);
-    if (!report.violation) {
-      return 0;
+    const sim::Plan plan = sim::make_plan(*options_.seed, options_.plan);
+    std::uint64_t digest = 0;
+    const Seen seen = watch(
+        plan,
+        [&](const sim::Report& report) {
+          tally_.add(report);
+          digest = report.digest;
+        },
+        [&file](std::string_view line) {
+          if (file.is_open()) {
+            file << line << '\n';
+          }
+        });
+    file.close();
+    const bool is_written = options_.trace.empty() || file.good();
+    print(describe(tally_) + fmt::format("digest of the committed log: {:016x}\n", digest));
+    if (seen.failure) {
+      explain(*seen.failure, seen.last);
     }
-    std::fprintf(stdout, "\nseed %lu violates %s: %s\nthe last events:\n", plan.seed,
-                 report.violation->invariant.c_str(), report.violation->words.c_str());
-    for (const std::string& line : recent.lines()) {
-      std::fprintf(stdout, "  %s\n", line.c_str());
+    if (!is_written) {
+      const ExitCode code = cannot_write();
+      return seen.failure ? ExitCode::unexpected : code;
     }
-    return static_cast<int>(server::ExitCode::unexpected);
+    return verdict(seen.failure.has_value(), false);
   }
 
-  int run_many(SeedRange range) {
+  [[nodiscard]] ExitCode cannot_write() const {
+    std::fprintf(stderr, "quorate sim: --trace: '%s' cannot be written\n", options_.trace.c_str());
+    return ExitCode::invalid_config;
+  }
+
+  ExitCode run_many(SeedRange range) {
     began_ = std::chrono::steady_clock::now();
     const std::uint64_t total = range.last - range.first + 1;
-    run_seeds(
-        range, options_.jobs, [this](std::uint64_t seed) { return plan_of(seed); },
-        [&](const sim::Report& report, std::uint64_t) {
-          tally_.add(report);
-          show_progress(total);
-          return true;
-        },
-        [&](const RunFailure& failure) {
-          failures_.push_back(failure);
-          clear_progress();
-          std::fprintf(stdout, "seed %lu violates %s: %s\n", failure.seed, failure.invariant.c_str(),
-                       failure.words.c_str());
-          std::fflush(stdout);  // The campaign may go on for hours.
-          return options_.keeps_going;
-        });
+    run_seeds(runs_of(range), RunEvents{.on_report =
+                                            [&](std::uint64_t seed, const sim::Report& report) {
+                                              add(seed, report, total);
+                                              return true;
+                                            },
+                                        .on_failure =
+                                            [&](const RunFailure& failure) {
+                                              failures_.push_back(failure);
+                                              clear_progress();
+                                              print(headline(failure));
+                                              return options_.keeps_going;
+                                            },
+                                        .on_line = nullptr});
     clear_progress();
     const double seconds = elapsed_seconds();
-    std::fputs(describe(tally_).c_str(), stdout);
-    std::fprintf(stdout, "%.1f s, %.0f times faster than the wall clock with %u jobs\n", seconds,
-                 static_cast<double>(tally_.simulated_us) / 1e6 / std::max(seconds, 1e-9), options_.jobs);
-    if (failures_.empty()) {
-      return 0;
+    print(describe(tally_) + fmt::format("{:.1f} s, {:.0f} times faster than the wall clock with {} jobs\n", seconds,
+                                         static_cast<double>(tally_.simulated_us) / 1e6 / std::max(seconds, 1e-9),
+                                         options_.jobs));
+    if (!failures_.empty()) {
+      print(fmt::format("{} of {} runs failed\n", failures_.size(), total));
+      const RunFailure& first = failures_.front();
+      const Seen seen =
+          watch(sim::make_plan(first.seed, options_.plan), [](const sim::Report&) {}, [](std::string_view) {});
+      explain(first, seen.last);
     }
-    explain(failures_.front());
-    return static_cast<int>(server::ExitCode::unexpected);
+    const bool judges_goals =
+        options_.judges_goals.value_or(total >= sim::goals_runs_min && options_.plan.profile == "all");
+    return verdict(!failures_.empty(), judges_goals);
   }
 
-  void explain(const RunFailure& failure) {
-    const sim::Plan plan = plan_of(failure.seed);
-    std::fprintf(stdout, "\n%zu of %lu runs failed. Replay the first with:\n  %s\n", failures_.size(), tally_.runs,
-                 replay_command(options_, plan, std::nullopt).c_str());
-    if (options_.no_shrink) {
-      return;
+  void add(std::uint64_t seed, const sim::Report& report, std::uint64_t total) {
+    tally_.add(report);
+    if (report.undecided_histories > 0) {
+      clear_progress();
+      print(fmt::format("seed {} leaves I-503 open: {} of its histories are too hard to judge\n", seed,
+                        report.undecided_histories));
     }
-    std::fprintf(stdout, "looking for a smaller one that still violates %s ...\n", failure.invariant.c_str());
-    std::fflush(stdout);
+    show_progress(total);
+  }
+
+  // Says what is missing where nothing was violated.
+  [[nodiscard]] ExitCode verdict(bool has_failed, bool judges_goals) const {
+    if (has_failed) {
+      return ExitCode::unexpected;
+    }
+    const std::vector<std::string> shortfalls = tally_.shortfalls(judges_goals);
+    for (const std::string& line : shortfalls) {
+      print("not shown, " + line + "\n");
+    }
+    return shortfalls.empty() ? ExitCode::stopped : ExitCode::not_shown;
+  }
+
+  void print_last(const sim::RecentLines& last) const {
+    std::string text = "the last events, heartbeats left out:\n";
+    for (const std::string& line : last.lines()) {
+      text += "  " + in_words(line) + "\n";
+    }
+    print(text);
+  }
+
+  // Everything that somebody needs who wants to know why (F-006).
+  void explain(const RunFailure& failure, const sim::RecentLines& last) const {
+    const sim::Plan plan = sim::make_plan(failure.seed, options_.plan);
+    print(fmt::format("\n{}", headline(failure)) + failure.said);
+    print_last(last);
+    sim::PlanOptions replay = options_.plan;
+    replay.profile = plan.profile;
+    print(fmt::format("of {} ({}); replay it with:\n  quorate sim {}\n", server::version(), server::commit(),
+                      sim::replay_arguments(failure.seed, replay)));
+    if (!options_.no_shrink && failure.invariant != endless) {  // It would take for ever to make that one smaller.
+      shrink(failure, plan, replay);
+    }
+  }
+
+  void shrink(const RunFailure& failure, const sim::Plan& plan, const sim::PlanOptions& replay) const {
+    print(fmt::format("looking for a smaller one that still violates {} ...\n", failure.invariant));
     const sim::Shrunk shrunk = sim::shrink(
-        plan, [&](const sim::Plan& smaller) { return violated_by(smaller) == failure.invariant; }, shrink_trials);
-    std::fprintf(stdout, "%zu of %zu faults and %ld s are enough:\n", shrunk.kept.size(), plan.faults.size(),
-                 static_cast<long>(shrunk.plan.safety_us / 1'000'000));
+        plan,
+        [&](const sim::Plan& smaller) {
+          const std::optional<RunFailure> found = failure_of(smaller, options_.run_limit_s);
+          return found && is_same(*found, failure);
+        },
+        shrink_trials);
+    std::string text = fmt::format("{} of {} faults and {:.3f} s are enough:\n", shrunk.kept.size(), plan.faults.size(),
+                                   static_cast<double>(shrunk.plan.safety_us) / 1e6);
     for (const sim::Fault& fault : shrunk.plan.faults) {
-      std::fprintf(stdout, "  %s\n", sim::describe(fault).c_str());
+      text += "  " + sim::describe(fault) + "\n";
     }
-    std::fprintf(stdout, "replay it with:\n  %s\n", replay_command(options_, shrunk.plan, shrunk.kept).c_str());
-  }
-
-  static std::string describe(const sim::Tally& tally) {
-    std::string text = fmt::format(
-        "{} runs, {:.1f} simulated hours, {} events, {} entries committed, {} answers, {} calls without one\n",
-        tally.runs, static_cast<double>(tally.simulated_us) / 3.6e9, tally.steps, tally.committed, tally.answered,
-        tally.unanswered);
-    if (tally.undecided_histories > 0) {
-      text += fmt::format("{} histories were too hard to judge\n", tally.undecided_histories);
-    }
-    for (const auto& [goal, times] : tally.goals) {
-      text += fmt::format("  {:<50} {:>12}\n", goal, times);
-    }
-    return text;
+    print(text);
+    const Seen seen = watch(shrunk.plan, [](const sim::Report&) {}, [](std::string_view) {});
+    print("\n" +
+          (seen.failure ? headline(*seen.failure) : std::string("it passes now: the run is not deterministic\n")));
+    print_last(seen.last);
+    print(fmt::format("replay it with:\n  quorate sim {} --no-shrink\n",
+                      sim::replay_arguments(failure.seed, sim::options_of(shrunk, replay))));
   }
 
   [[nodiscard]] double elapsed_seconds() const {
@@ -227,44 +261,22 @@ class Command {
   bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
 };
 
-std::string profile_help() {
-  std::string text = "The mix of faults; all: each seed takes the next one.";
-  for (const sim::ProfileInfo& profile : sim::profiles()) {
-    text += fmt::format("\n{}: {}", profile.name, profile.about);
-  }
-  return text;
-}
-
 }  // namespace
 
 void add_sim(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand(
-      "sim",
-      "Put a whole cluster through faults in simulated time, from a seed. Exit 0: nothing was violated; 1: it was");
+  CLI::App* command = app.add_subcommand("sim",
+                                         "Put a whole cluster through faults in simulated time, from a seed.\n"
+                                         "Exit 0: nothing was violated; 1: it was; 24: not enough was seen to say so");
   auto options = std::make_shared<SimOptions>();
-  command->add_option("--seed", options->seed, "One run");
-  command->add_option("--seeds", options->seeds, "Many runs, A..B")->capture_default_str();
-  command->add_option("--jobs", options->jobs, "Processes at a time")->check(CLI::Range(1, 256))->capture_default_str();
-  std::vector<std::string> names{"all"};
-  for (const sim::ProfileInfo& profile : sim::profiles()) {
-    names.emplace_back(profile.name);
-  }
-  command->add_option("--profile", options->plan.profile, profile_help())
-      ->check(CLI::IsMember(names))
-      ->capture_default_str();
-  command->add_option("--servers", options->plan.servers, "Voters at the start; 0: as the seed draws")
-      ->check(CLI::Range(0, 7))
-      ->capture_default_str();
-  command->add_option("--seconds", options->plan.seconds, "Simulated, with faults; then everything is healed")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  command->add_option("--steps", options->plan.steps_max, "At most so many events with faults; 0: no bound")
-      ->capture_default_str();
-  command->add_option("--only-faults", options->only_faults, "Of the seed's faults only those with these numbers");
-  command->add_option("--trace", options->trace, "With --seed: a file for what happened, a JSON object a line");
-  command->add_flag("--keep-going", options->keeps_going, "Do not stop at the first failure");
-  command->add_flag("--no-shrink", options->no_shrink, "Do not look for a smaller failing run");
-  command->callback([options, &exit_code] { exit_code = Command(*options).run(); });
+  add_sim_options(*command, *options);
+  command->callback([options, &exit_code] {
+    if (const std::optional<std::string> wrong = complete(*options)) {
+      std::fprintf(stderr, "quorate sim: %s\n", wrong->c_str());
+      exit_code = static_cast<int>(ExitCode::invalid_config);
+      return;
+    }
+    exit_code = static_cast<int>(Command(*options).run());
+  });
 }
 
 }  // namespace quorate::cli

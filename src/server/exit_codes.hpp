@@ -14,6 +14,7 @@ enum class ExitCode : int {
   damaged_data = 21,   // The start found damage that may cost acknowledged writes.
   disk_failed = 22,    // A write or sync of the log failed.
   newer_format = 23,   // The data directory was written by a newer version.
+  not_shown = 24,      // No rule was broken, but a history was too hard to judge (I-503) or a goal was missed (I-505).
 };
 
 }  // namespace quorate::server
