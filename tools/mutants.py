@@ -15,11 +15,13 @@ import argparse
 import concurrent.futures
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import re
 import resource
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -34,8 +36,13 @@ TESTS = {
     "paxos": ("paxos_test", {"tables": "*"}),
 }
 SIMULATED = {"raft", "replica"}
-TEST_SECONDS = 60
-SIM_SECONDS = 1200
+# A mutant whose tests take so many times the processor time that they take without it, and so many seconds at least, does
+# not end. Processor time: a machine that is busy with something else kills nobody.
+TIMES_SOUND = 20
+TEST_SECONDS_MIN = 10
+RUN_SECONDS = 60  # The same for a simulated run, which takes less than one.
+SIM_OPTIONS = ["--no-shrink", "--run-limit", str(RUN_SECONDS)]
+WALL_SECONDS = 1800  # Of anything: no verdict.
 MEMORY_BYTES = 4 << 30
 
 
@@ -172,19 +179,26 @@ class Build:
 # ---- Running.
 
 
-def limit_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def limits_of(processor_seconds):
+    """What a child does to itself before it runs."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if processor_seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 5))
+
+    return limit
 
 
-def run_binary(words, directory, seconds):
-    """(exit code, output); None for what does not end."""
+def run_binary(words, directory, processor_seconds=None):
+    """(exit code, output); None for what the clock on the wall has stopped."""
     with subprocess.Popen(
         words, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        preexec_fn=limit_memory, start_new_session=True,
+        preexec_fn=limits_of(processor_seconds), start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=seconds)
+            output, _ = process.communicate(timeout=WALL_SECONDS)
             return process.returncode, output
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
@@ -192,18 +206,25 @@ def run_binary(words, directory, seconds):
             return None, ""
 
 
+def processor_seconds_used():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def assertion_in(output):
     found = re.findall(r"assertion failed: (.*)", output)
     return found[-1] if found else None
 
 
-def judged_by_test(binary, pattern, directory):
-    """What a group of tests says against it, or nothing."""
+def judged_by_test(binary, pattern, directory, processor_seconds=None):
+    """What a group of tests says against it, or nothing; `processor_seconds`: more means that it does not end."""
     stops = [] if pattern.startswith("Scenarios") else ["--gtest_break_on_failure"]  # All scenarios are named.
-    code, output = run_binary([binary, f"--gtest_filter={pattern}", *stops], directory, TEST_SECONDS)
+    code, output = run_binary([binary, f"--gtest_filter={pattern}", *stops], directory, processor_seconds)
     if code == 0:
         return None
-    if code is None:
+    if code in (None, -signal.SIGKILL):  # By the clock on the wall, or by somebody else.
+        raise Misfit(f"no verdict, it was killed: {pattern}")
+    if code == -signal.SIGXCPU:
         return "does not end"
     files = re.findall(r"_test\.cpp:\d+: ([a-z0-9_]+)\.txt", output)
     if files:
@@ -222,6 +243,7 @@ class Verdict:
     invariant: str = ""
     misfit: str = ""
     seconds: float = 0
+    seeds: int = 0  # So many were simulated at most.
 
     def is_killed(self):
         return self.seed is not None or any(self.tests.values())
@@ -232,7 +254,7 @@ def judged_by_simulator(verdict, binary, build, seeds):
     first = 1
     while first <= seeds:
         code, output = run_binary(
-            [binary, "sim", "--seeds", f"{first}..{seeds}", "--jobs", "1", "--no-shrink"], build.directory, SIM_SECONDS
+            [binary, "sim", "--seeds", f"{first}..{seeds}", "--jobs", "1", "--no-goals", *SIM_OPTIONS], build.directory
         )
         found = re.search(r"^seed (\d+) violates (\S+): ", output, flags=re.M)
         if code == 0:
@@ -241,7 +263,7 @@ def judged_by_simulator(verdict, binary, build, seeds):
             verdict.invariant = "no verdict in time" if code is None else f"exit code {code}"
             return
         seed = int(found.group(1))
-        alone, _ = run_binary([build.directory / "quorate", "sim", "--seed", str(seed), "--profile", "all"], build.directory, SIM_SECONDS)
+        alone, _ = run_binary([build.directory / "quorate", "sim", "--seed", str(seed), *SIM_OPTIONS], build.directory)
         if alone == 0:
             verdict.seed = seed
             assertion = assertion_in(output) if found.group(2) == "R-007" else None
@@ -250,7 +272,7 @@ def judged_by_simulator(verdict, binary, build, seeds):
         first = seed + 1
 
 
-def judge(mutant, build, options):
+def judge(mutant, build, limits, options):
     began = time.monotonic()
     verdict = Verdict(mutant, {})
     scratch = ROOT / "build/mutants" / mutant.name
@@ -261,9 +283,10 @@ def judge(mutant, build, options):
             target, groups = TESTS[room]
             binary = build.link(target, objects, scratch)
             for group, pattern in groups.items():
-                verdict.tests[group] = judged_by_test(binary, pattern, build.directory)
+                verdict.tests[group] = judged_by_test(binary, pattern, build.directory, limits[room, group])
             binary.unlink()
         if mutant.rooms() & SIMULATED and options.seeds > 0:
+            verdict.seeds = options.seeds
             binary = build.link("quorate", objects, scratch)
             judged_by_simulator(verdict, binary, build, options.seeds)
             binary.unlink()
@@ -274,13 +297,17 @@ def judge(mutant, build, options):
 
 
 def check_sound(build, mutants):
-    """What fails without a mutant proves nothing with one."""
+    """What fails without a mutant proves nothing with one. Returns the processor seconds that each group may take."""
+    limits = {}
     for room in sorted(set().union(*(mutant.rooms() for mutant in mutants))):
         target, groups = TESTS[room]
         for group, pattern in groups.items():
+            before = processor_seconds_used()
             found = judged_by_test(build.directory / target, pattern, build.directory)
             if found:
                 raise Misfit(f"{target} fails without a mutant, {group}: {found}")
+            limits[room, group] = max(TEST_SECONDS_MIN, math.ceil(TIMES_SOUND * (processor_seconds_used() - before)))
+    return limits
 
 
 # ---- Telling.
@@ -302,24 +329,33 @@ def cell(text):
     return text.replace("|", "\\|") if text else ""
 
 
-def write_table(verdicts, path, seeds):
-    """The page's table, in Markdown."""
+def row_of(verdict):
+    tests = "; ".join(f"{group}: {what}" for group, what in verdict.tests.items() if what)
+    seed = str(verdict.seed) if verdict.seed is not None else f"none of {verdict.seeds}" if verdict.seeds else ""
+    mutant = verdict.mutant
+    return f"| `{mutant.name}` | {mutant.rule} | {cell(mutant.breaks)} | {cell(tests)} | {seed} | {cell(verdict.invariant)} |"
+
+
+def write_table(verdicts, path):
+    """The page's table, in Markdown; whoever was not judged now keeps its row."""
+    rows = dict(re.findall(r"^(\| `(\w+)` .*)$", path.read_text(), flags=re.M)) if path.is_file() else {}
+    rows = {name: row for row, name in rows.items()}
+    rows.update({verdict.mutant.name: row_of(verdict) for verdict in verdicts if not verdict.misfit})
+    mutants = sorted(path.stem for path in PATCHES.glob("*.patch"))
     lines = [
         "# Mutants",
         "",
-        "What [they are](../../docs/raft.md#mutants), and who notices. Written by `tools/mutants.py --table`; an empty seed: the simulator",
-        f"passed seeds 1 to {seeds}, or does not run what is broken (`src/paxos`).",
+        "What [they are](../../docs/raft.md#mutants), and who notices. Written by `tools/mutants.py --table`; each row is of the last time",
+        "that its mutant was judged. Seed: the first run of `quorate sim` that fails with it and not without, or how many it passed;",
+        "empty: it was not simulated (`src/paxos` is not).",
         "",
         "| mutant | rule | what it breaks | tests | seed | seen there as |",
         "|---|---|---|---|---|---|",
+        *(rows[name] for name in mutants if name in rows),
     ]
-    for verdict in verdicts:
-        tests = "; ".join(f"{group}: {what}" for group, what in verdict.tests.items() if what)
-        seed = str(verdict.seed) if verdict.seed is not None else ""
-        mutant = verdict.mutant
-        lines.append(
-            f"| `{mutant.name}` | {mutant.rule} | {cell(mutant.breaks)} | {cell(tests)} | {seed} | {cell(verdict.invariant)} |"
-        )
+    unjudged = [name for name in mutants if name not in rows]
+    if unjudged:
+        lines += ["", "Not judged yet: " + ", ".join(f"`{name}`" for name in unjudged) + "."]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -332,17 +368,16 @@ def sample_of(mutants, count):
 
 def run_all(mutants, options):
     build = Build(options.build, options.jobs)
-    if not options.no_tests:
-        check_sound(build, mutants)
+    limits = {} if options.no_tests else check_sound(build, mutants)
     verdicts = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        running = [pool.submit(judge, mutant, build, options) for mutant in mutants]
+        running = [pool.submit(judge, mutant, build, limits, options) for mutant in mutants]
         for verdict in (done.result() for done in concurrent.futures.as_completed(running)):
             verdicts.append(verdict)
             print(line_of(verdict), flush=True)
     verdicts.sort(key=lambda verdict: verdict.mutant.name)
     if options.table:
-        write_table(verdicts, options.table, options.seeds)
+        write_table(verdicts, options.table)
     survivors = [verdict.mutant.name for verdict in verdicts if not verdict.is_killed()]
     seeds = [verdict.seed for verdict in verdicts if verdict.seed is not None]
     simulated = [verdict for verdict in verdicts if verdict.mutant.rooms() & SIMULATED]
@@ -363,7 +398,7 @@ def main():
     parser.add_argument("--no-tests", action="store_true", help="the simulator alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
-    parser.add_argument("--table", type=pathlib.Path, help="write what was found as Markdown")
+    parser.add_argument("--table", type=pathlib.Path, help="put what was found into this page")
     options = parser.parse_args()
     try:
         mutants = read_mutants(options.names)
