@@ -16,7 +16,7 @@ std::string_view describe(CloseReason reason) {
       "its session is unknown or expired, or the password is wrong",
       "a four-letter word was answered",
       "the client has seen a newer zxid than this server has",
-      "no session was asked for in time (nio.sessionlessCnxnTimeout)",
+      "no session was asked for, or could be given, in time (nio.sessionlessCnxnTimeout)",
       "too many new connections (connectionMaxTokens)",
       "the frame's length is not allowed (jute.maxbuffer)",
       "the handshake cannot be read",

@@ -97,7 +97,7 @@ TEST(CloseReasons, a_wrong_scheme_and_a_full_disk_are_told) {
   Client client = Client::with_session(server);
   EXPECT_EQ(reason_for(server, client, request_frame(-4, Opcode::auth, Body().number(0).text("no").buffer("x").bytes)),
             CloseReason::auth_failed);
-  server.replica.set_disk_full(true);
+  server.replica.set_disk_space(DiskSpace::low);
   Client late(server);
   EXPECT_EQ(reason_for(server, late, connect_frame(10000)), CloseReason::writes_are_refused);
 }

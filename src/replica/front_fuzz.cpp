@@ -143,7 +143,7 @@ void run_script(Script script) {
         actor = Actor{.client = Client(server), .is_orderly = false};
         break;
       case 4:
-        server.replica.set_disk_full(script.byte() % 2 == 0);
+        server.replica.set_disk_space(static_cast<DiskSpace>(script.byte() % 3));
         break;
       case 5:
       case 6:
@@ -154,7 +154,7 @@ void run_script(Script script) {
     }
   }
   server.set_disk_slow(false);
-  server.replica.set_disk_full(false);
+  server.replica.set_disk_space(DiskSpace::enough);
   server.run(20);
   ensure(server.replica.tree().digest() == server.replica.tree().recompute_digest(), "the digest is kept right");
   for (Actor& actor : actors) {

@@ -66,7 +66,7 @@ TEST(Limits, what_a_cut_off_reader_sent_last_is_not_executed) {  // S-203, R-902
   Client client = Client::with_session(server);
   const SessionId session{client.session.session};
   server.reads_output = false;
-  server.replica.set_disk_full(true);
+  server.replica.set_disk_space(DiskSpace::low);
   for (int i = 0; i < 5; ++i) {  // Refused: the third refusal is one too many for who does not read.
     client.post(Opcode::create, create_body("/n"));
   }
@@ -720,7 +720,7 @@ TEST(Limits, a_full_disk_refuses_writes_before_they_have_a_number) {  // R-902
   Client client = Client::with_session(server);
   client.create("/a", "x");
   const Index before = server.replica.applied();
-  server.replica.set_disk_full(true);
+  server.replica.set_disk_space(DiskSpace::low);
   EXPECT_EQ(client.create("/b").error, -7);
   EXPECT_EQ(client.call(Opcode::get_data, watch_body("/a")).error, 0);
   EXPECT_EQ(server.replica.applied(), before);
@@ -734,8 +734,16 @@ TEST(Limits, a_full_disk_refuses_writes_before_they_have_a_number) {  // R-902
   again.send(connect_frame(10000, client.session.session, client.session.password));
   server.run();
   EXPECT_EQ(again.take_connected()->session, client.session.session);
+  // With no space at all nobody waits for an answer that may never come.
+  server.replica.set_disk_space(DiskSpace::none);
+  Client late(server);
+  late.send(connect_frame(10000, client.session.session, client.session.password));
+  server.run();
+  EXPECT_TRUE(late.is_closed());
+  EXPECT_EQ(again.call(Opcode::close_session).error, -7);
+  server.replica.set_disk_space(DiskSpace::low);
   EXPECT_EQ(again.call(Opcode::close_session).error, 0);
-  server.replica.set_disk_full(false);
+  server.replica.set_disk_space(DiskSpace::enough);
   Client third = Client::with_session(server);
   EXPECT_EQ(third.create("/b").error, 0);
 }
@@ -746,10 +754,10 @@ TEST(Limits, a_refusal_keeps_its_place_among_the_replies) {  // R-902, protocol 
   server.set_disk_slow(true);
   const auto first = client.post(Opcode::create, create_body("/a"));
   server.turn();
-  server.replica.set_disk_full(true);
+  server.replica.set_disk_space(DiskSpace::low);
   const auto second = client.post(Opcode::create, create_body("/b"));
   server.turn();
-  server.replica.set_disk_full(false);
+  server.replica.set_disk_space(DiskSpace::enough);
   const auto third = client.post(Opcode::create, create_body("/c"));
   server.turn();
   EXPECT_TRUE(client.take_all().empty());

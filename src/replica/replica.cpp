@@ -30,7 +30,10 @@ raft::Config with_codec(raft::Config config) {
 }
 
 // With the disk full only what shrinks the problem, or what clients need to keep what they have, goes on.
-bool goes_on_with_full_disk(const Submission& submission) {
+bool goes_on(const Submission& submission, DiskSpace space) {
+  if (space != DiskSpace::low) {
+    return space == DiskSpace::enough;
+  }
   return submission.kind == wire::CommandKind::resume_session ||
          (submission.kind == wire::CommandKind::client_request && submission.opcode == wire::Opcode::close_session);
 }
@@ -95,7 +98,7 @@ bool Replica::State::has_memory(const Submission& submission, std::size_t& growt
 bool Replica::submit(std::uint32_t front, const Submission& submission) {
   ensure(front < state_->fronts.size(), "a submission comes from an attached front");
   const bool admitted =
-      state_->serving && (!state_->disk_full || goes_on_with_full_disk(submission)) &&
+      state_->serving && goes_on(submission, state_->disk_space) &&
       state_->has_room(submission.request.size() + submission.credentials_bytes + command_overhead_bytes);
   Origin origin{
       .front = front, .connection = submission.connection, .with_read_only_flag = submission.with_read_only_flag};
@@ -305,8 +308,8 @@ void Replica::State::propose_cleaning() {
   cleaner.proposed(proposed, proposed == expendable.size() ? look.looked : 0, look.listed);
 }
 
-void Replica::set_disk_full(bool full) {
-  state_->disk_full = full;
+void Replica::set_disk_space(DiskSpace space) {
+  state_->disk_space = space;
 }
 
 // From [half, whole], so that the servers of a cluster do not write theirs at the same time.

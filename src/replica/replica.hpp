@@ -26,6 +26,9 @@
 
 namespace quorate::replica {
 
+// For the log: enough; only what is open already, and the reserve; nothing, a flush waits for space.
+enum class DiskSpace : std::uint8_t { enough, low, none };
+
 struct ReplicaConfig {
   raft::Config raft;
   wire::StreamId stream;        // This server's writes of this start.
@@ -101,8 +104,9 @@ class Replica {
   // where there is one, is held around this call.
   bool apply(std::size_t entries);
 
-  // client writes are refused, what shrinks the problem goes on: resume, closeSession, expiry, cleaning.
-  void set_disk_full(bool full);
+  // with space low client writes are refused; what shrinks the problem goes on: resume, closeSession, expiry,
+  // cleaning. With none left resume and closeSession are refused as well, rather than left without an answer.
+  void set_disk_space(DiskSpace space);
 
   // Snapshots: header and state are those of the applied index now; items follow from step_snapshot().
   [[nodiscard]] wire::SnapshotHeader begin_snapshot(std::function<void(const tree::SnapshotItem&)> write);

@@ -113,7 +113,7 @@ struct Replica::State {
   raft::LogId applied{};
   Ring<RememberedDigest> digests;
   bool serving = false;
-  bool disk_full = false;
+  DiskSpace disk_space = DiskSpace::enough;
 
   MonoTime now{};
   bool ticked = false;

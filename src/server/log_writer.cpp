@@ -136,6 +136,13 @@ void LogWriter::judge_space(const Result<void>& latest) {
   }
 }
 
+replica::DiskSpace LogWriter::space() const {
+  if (wal_.waits_for_space()) {
+    return replica::DiskSpace::none;
+  }
+  return disk_full_ ? replica::DiskSpace::low : replica::DiskSpace::enough;
+}
+
 void LogWriter::idle() {
   if (!failed_ && !wal_.flush_under_way() && !disk_full_ && wal_.stage_marker()) {
     flush();

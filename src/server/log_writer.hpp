@@ -55,6 +55,7 @@ class LogWriter {
 
   // Reads go on and client writes are refused.
   [[nodiscard]] bool is_disk_full() const { return disk_full_; }
+  [[nodiscard]] replica::DiskSpace space() const;
   // A write or sync failed: the process must stop.
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
   [[nodiscard]] bool is_busy() const { return wal_.flush_under_way(); }

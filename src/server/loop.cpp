@@ -296,7 +296,7 @@ void Loop::keep_time() {
     admin_.answer(request, now_, net::wall_now());
     work_left_ = true;
   }
-  replica_.set_disk_full(log_.is_disk_full());
+  replica_.set_disk_space(log_.space());
   if (ready_.empty() && !work_left_) {
     log_.idle();
   }

@@ -45,7 +45,7 @@ constexpr std::array table = std::to_array<Setting>({
     {"maxCnxns", "", Kind::integer, "0", 0, int_max, "connections", Effect::active,
      "Connections in total; further ones are closed at once. 0: no limit."},
     {"nio.sessionlessCnxnTimeout", "", Kind::integer, "10000", 1, int_max, "ms", Effect::active,
-     "A connection that asks for no session within this time is closed."},
+     "A connection that has no session within this time is closed."},
     {"jute.maxbuffer", "", Kind::size, "1048575", 1024, frame_max, "bytes", Effect::active,
      "Largest request; a larger frame closes its connection.", true},
     {"jute.maxbuffer.extrasize", "", Kind::size, "", 0, int_max, "bytes", Effect::ignored,

@@ -345,6 +345,10 @@ bool Wal::low_on_space() const {
   return state_->spare_failed || state_->refused;
 }
 
+bool Wal::waits_for_space() const {
+  return state_->refused;
+}
+
 std::uint64_t Wal::segments() const {
   return state_->closed.size() + 1;
 }

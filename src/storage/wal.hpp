@@ -140,7 +140,8 @@ class Wal {
 
   [[nodiscard]] std::uint64_t bytes_since(Index index) const;  // Log volume after the snapshot (snapSizeLimitInKb).
   [[nodiscard]] std::uint64_t disk_bytes() const;
-  [[nodiscard]] bool low_on_space() const;  // Only what is open already, and the reserve, is left.
+  [[nodiscard]] bool low_on_space() const;     // Only what is open already, and the reserve, is left.
+  [[nodiscard]] bool waits_for_space() const;  // Not even that: a flush found no space and has not been written since.
   [[nodiscard]] std::uint64_t segments() const;
 
  private:
