@@ -23,7 +23,7 @@ bool is_well_formed(const AppendRequest& request) {
 
 }  // namespace
 
-Result<void> Core::on(NodeId from, AppendRequest& request) {
+Result<void> Core::on(NodeId from, const AppendRequest& request) {
   if (request.term < hard_state_.term) {
     // so a leader that was deposed learns it.
     send(from, AppendReply{.term = hard_state_.term, .is_accepted = false, .match = {}, .sequence = 0, .hint = {}});
@@ -39,7 +39,7 @@ Result<void> Core::on(NodeId from, AppendRequest& request) {
   return take_entries(request);
 }
 
-Result<void> Core::take_entries(AppendRequest& request) {
+Result<void> Core::take_entries(const AppendRequest& request) {
   auto& follower = std::get<Follower>(role_);
   ensure(request.term == hard_state_.term, "only the current term's leader writes here (R-201)");
   if (request.previous.index < commit_) {
@@ -57,31 +57,12 @@ Result<void> Core::take_entries(AppendRequest& request) {
     return {};
   }
   const Index verified = request.entries.empty() ? request.previous.index : request.entries.back().index;
-  for (Entry& entry : request.entries) {
-    const std::optional<Term> own = log_.term_at(entry.index);
-    if (own == entry.term) {
-      continue;  // a repeated message cuts nothing.
-    }
-    std::optional<Configuration> configuration;
-    if (entry.kind == EntryKind::configuration) {
-      Result<Configuration> decoded = config_.codec.decode(entry.command.view());
-      if (!decoded) {
-        return std::unexpected(std::move(decoded.error()));
-      }
-      if (!can_decide(*decoded)) {
-        return failure(ErrorCode::invalid, "a peer's configuration has no voters, or too many (R-414)");
-      }
-      configuration = std::move(*decoded);
-    }
-    if (own) {
-      cut_conflict(entry.index);
-    }
-    newest_time_ = std::max(newest_time_, entry.time);
-    log_.append(std::move(entry));
-    if (configuration) {
-      configurations_.append(log_.last(), std::move(*configuration));
-      configuration_changed();
-    }
+  // a repeated message cuts nothing.
+  const auto is_new = [this](const Entry& entry) { return log_.term_at(entry.index) != entry.term; };
+  const auto first_new = std::ranges::find_if(request.entries, is_new);
+  const auto known = static_cast<std::size_t>(first_new - request.entries.begin());
+  if (Result<void> appended = append_new(request.entries.from(known)); !appended) {
+    return appended;
   }
   follower.verified = std::max(follower.verified, verified);
   ensure(verified <= log_.last().index, "what a message verifies is in the log by now (R-105)");
@@ -90,6 +71,49 @@ Result<void> Core::take_entries(AppendRequest& request) {
     acknowledge(follower);
   }
   return {};
+}
+
+// All of them or, where a configuration among them is unsound, none.
+Result<void> Core::append_new(const Entries& entries) {
+  if (entries.empty()) {
+    return {};
+  }
+  Result<std::vector<StoredConfiguration>> configurations = configurations_in(entries);
+  if (!configurations) {
+    return std::unexpected(std::move(configurations.error()));
+  }
+  if (entries.front().index <= log_.last().index) {
+    cut_conflict(entries.front().index);
+  }
+  log_.append(entries);
+  for (const Entry& entry : entries) {
+    newest_time_ = std::max(newest_time_, entry.time);
+  }
+  for (StoredConfiguration& stored : *configurations) {
+    configurations_.append(stored.id, std::move(stored.configuration));
+    configuration_changed();
+  }
+  ensure(log_.last().index == entries.back().index, "what a leader sends is the log's end by now (R-301)");
+  return {};
+}
+
+Result<std::vector<StoredConfiguration>> Core::configurations_in(const Entries& entries) const {
+  std::vector<StoredConfiguration> found;
+  for (const Entry& entry : entries) {
+    if (entry.kind != EntryKind::configuration) {
+      continue;
+    }
+    Result<Configuration> decoded = config_.codec.decode(entry.command.view());
+    if (!decoded) {
+      return std::unexpected(std::move(decoded.error()));
+    }
+    if (!can_decide(*decoded)) {
+      return failure(ErrorCode::invalid, "a peer's configuration has no voters, or too many (R-414)");
+    }
+    found.push_back(StoredConfiguration{.id = LogId{.term = entry.term, .index = entry.index},
+                                        .configuration = std::move(*decoded)});
+  }
+  return found;
 }
 
 // only at a real conflict. What a newer leader does not have was never committed.

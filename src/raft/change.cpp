@@ -138,7 +138,8 @@ void Core::end_change(Leader& leader, ChangeOutcome outcome) {
 
 void Core::append_configuration(const Configuration& configuration) {
   ensure(configurations_.effective_id().index <= commit_, "one uncommitted configuration at most (R-403, I-108)");
-  append(EntryKind::configuration, config_.codec.encode(configuration), newest_time_);
+  const Blob encoded = config_.codec.encode(configuration);
+  append(EntryKind::configuration, {&encoded, 1}, newest_time_);
   configurations_.append(log_.last(), configuration);
   configuration_changed();
   ensure(configurations_.effective_id() == log_.last(), "it rules from its append on (R-401)");

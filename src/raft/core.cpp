@@ -179,20 +179,22 @@ Result<Index> Core::propose(std::span<const Blob> commands, WallTime time) {
   uncommitted_bytes_ += cost;
   uncommitted_entries_ += commands.size();
   const Index first = next(log_.last().index);
-  for (const Blob& command : commands) {
-    append(EntryKind::command, command, time);
-  }
+  append(EntryKind::command, commands, time);
   return first;
 }
 
-void Core::append(EntryKind kind, const Blob& command, WallTime time) {
+void Core::append(EntryKind kind, std::span<const Blob> commands, WallTime time) {
   ensure(role() == Role::leader, "only a leader makes entries (R-201)");
   newest_time_ = std::max(newest_time_, time);
-  log_.append(Entry{.term = hard_state_.term,
-                    .index = next(log_.last().index),
-                    .time = newest_time_,
-                    .kind = kind,
-                    .command = command});
+  std::vector<Entry> entries;
+  entries.reserve(commands.size());
+  Index index = log_.last().index;
+  for (const Blob& command : commands) {
+    index = next(index);
+    entries.push_back(
+        Entry{.term = hard_state_.term, .index = index, .time = newest_time_, .kind = kind, .command = command});
+  }
+  log_.append(std::move(entries));
   must_replicate_ = true;
   ensure(log_.last().term == hard_state_.term, "a leader appends in its own term only (I-103)");
 }
@@ -353,7 +355,7 @@ void Core::take_persistence(Output& into) {
   if (std::exchange(hard_state_changed_, false)) {
     into.hard_state = hard_state_;
   }
-  log_.take_unpersisted(into.append);
+  into.append = log_.take_unpersisted();
   ensure(!log_.has_unpersisted() && !hard_state_changed_, "one write takes all there is (R-003)");
   ++last_token_;
   into.token = PersistToken{last_token_};
@@ -372,11 +374,8 @@ void Core::take_committed(Output& into) {
   if (end <= handed_out_) {
     return;
   }
-  into.apply.reserve(raw(end) - raw(handed_out_));
-  for (Index index = next(handed_out_); index <= end; index = next(index)) {
-    into.apply.push_back(log_.at(index));
-  }
-  ensure(into.apply.front().index == next(handed_out_), "each index once, in order (R-312)");
+  log_.rows(next(handed_out_), end, into.apply);
+  ensure(into.apply.front().front().index == next(handed_out_), "each index once, in order (R-312)");
   handed_out_ = end;
 }
 

@@ -79,7 +79,7 @@ class Core {
 
   // Answers to Output::log_reads: entries that follow `before`, which stands at the index that was asked for; or that
   // the log on disk does not reach back so far.
-  void log_read(NodeId peer, LogId before, std::vector<Entry> entries);
+  void log_read(NodeId peer, LogId before, Entries entries);
   void log_unavailable(NodeId peer);
   // Answers to Output::snapshot_reads: a part of the newest snapshot, or that there is none to read.
   void snapshot_chunk(NodeId peer, SnapshotChunk chunk);
@@ -160,7 +160,7 @@ class Core {
   void leave_role();
   void send(NodeId to, Message message);
   void send_durable(NodeId to, Message message);
-  void append(EntryKind kind, const Blob& command, WallTime time);
+  void append(EntryKind kind, std::span<const Blob> commands, WallTime time);
   void configuration_changed();
   void check() const;
   void check_role() const;
@@ -191,9 +191,11 @@ class Core {
   Result<void> on(NodeId from, const VoteReply& reply);
 
   // append.cpp
-  Result<void> on(NodeId from, AppendRequest& request);
+  Result<void> on(NodeId from, const AppendRequest& request);
   Result<void> on(NodeId from, const Heartbeat& heartbeat);
-  Result<void> take_entries(AppendRequest& request);
+  Result<void> take_entries(const AppendRequest& request);
+  Result<void> append_new(const Entries& entries);
+  [[nodiscard]] Result<std::vector<StoredConfiguration>> configurations_in(const Entries& entries) const;
   void cut_conflict(Index first);
   void acknowledge(Follower& follower);
   void advance_commit_to(Index index);
@@ -204,7 +206,7 @@ class Core {
   void replicate(Leader& leader);
   void replicate_to(Progress& peer);
   void send_append(Progress& peer, bool is_empty);
-  void send_entries(Progress& peer, LogId before, std::vector<Entry> entries, std::size_t bytes);
+  void send_entries(Progress& peer, LogId before, Entries entries);
   void read_log(Progress& peer);
   void align_peers(Leader& leader);
   void advance_commit();

@@ -96,7 +96,7 @@ TEST(Core, older_terms_commit_only_through_an_entry_of_the_own_term) {  // R-310
   core.persisted(*output.token);
   core.take_output(output);
   ASSERT_EQ(output.apply.size(), 3U);
-  EXPECT_EQ(output.apply.back().index, Index{3});
+  EXPECT_EQ(output.apply.back().back().index, Index{3});
 }
 
 TEST(Core, what_the_hint_knows_to_be_committed_is_applied_at_once) {
@@ -123,7 +123,7 @@ TEST(Core, the_log_continues_after_a_snapshot) {
   core.persisted(*output.token);
   core.take_output(output);
   ASSERT_EQ(output.apply.size(), 1U);
-  EXPECT_EQ(output.apply.front().index, Index{101});
+  EXPECT_EQ(output.apply.front().front().index, Index{101});
 }
 
 TEST(Core, a_token_covers_everything_before_it_and_a_late_one_tells_nothing) {

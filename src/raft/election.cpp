@@ -172,7 +172,7 @@ void Core::become_leader() {
   role_ = std::move(leader);
   role_changed_ = true;
   align_peers(std::get<Leader>(role_));  // Before the no-op: nextIndex is the one behind the last entry (RAFT-10).
-  append(EntryKind::noop, noop_payload_, newest_time_);  // exempt from limits.
+  append(EntryKind::noop, {&noop_payload_, 1}, newest_time_);  // exempt from limits.
   ensure(commit_ < std::get<Leader>(role_).term_start, "nothing of a term is committed before its no-op (R-310)");
 }
 

@@ -3,7 +3,12 @@
 // The replicated log's elements (dissertation 3.5).
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -34,6 +39,34 @@ struct Entry {
   Blob command;
 
   friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// Entries in a row, immutable and shared: the log, the write to the disk, every message and the state machine hold the
+// same ones. A copy or a slice costs one count, whatever its length, and keeps all of the row in memory.
+class Entries {
+ public:
+  Entries() = default;
+  Entries(std::vector<Entry> entries);
+  Entries(std::initializer_list<Entry> entries) : Entries(std::vector<Entry>(entries)) {}
+
+  // A part of the same entries. offset + length must lie inside.
+  [[nodiscard]] Entries slice(std::size_t offset, std::size_t length) const;
+  // What follows the first `offset` of them.
+  [[nodiscard]] Entries from(std::size_t offset) const { return slice(offset, view_.size() - offset); }
+
+  [[nodiscard]] const Entry* begin() const { return view_.data(); }
+  [[nodiscard]] const Entry* end() const { return view_.data() + view_.size(); }
+  [[nodiscard]] std::size_t size() const { return view_.size(); }
+  [[nodiscard]] bool empty() const { return view_.empty(); }
+  [[nodiscard]] const Entry& operator[](std::size_t position) const { return view_[position]; }
+  [[nodiscard]] const Entry& front() const { return view_.front(); }
+  [[nodiscard]] const Entry& back() const { return view_.back(); }
+
+  friend bool operator==(const Entries& a, const Entries& b);
+
+ private:
+  std::shared_ptr<const std::vector<Entry>> row_;
+  std::span<const Entry> view_;
 };
 
 }  // namespace quorate::raft

@@ -1,6 +1,8 @@
 #include "raft/log.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include "base/ensure.hpp"
@@ -8,64 +10,81 @@
 namespace quorate::raft {
 namespace {
 
-constexpr std::size_t smallest_ring = 64;
-
 std::size_t bytes_of(const Entry& entry) {
   return sizeof(Entry) + entry.command.size();
 }
 
 }  // namespace
 
-void Log::append(Entry entry) {
-  ensure(entry.index == next(last_.index), "entries are contiguous");
-  ensure(entry.term >= last_.term, "terms never fall along the log");
-  if (count_ == ring_.size()) {
-    grow();
+void Log::append(Entries entries) {
+  for (const Entry& entry : entries) {
+    ensure(entry.index == next(last_.index), "entries are contiguous");
+    ensure(entry.term >= last_.term, "terms never fall along the log");
+    bytes_ += bytes_of(entry);
+    last_ = LogId{.term = entry.term, .index = entry.index};
   }
-  bytes_ += bytes_of(entry);
-  last_ = LogId{.term = entry.term, .index = entry.index};
-  slot(count_) = std::move(entry);
-  ++count_;
+  if (!entries.empty()) {
+    rows_.push_back(std::move(entries));
+  }
 }
 
 void Log::restore(Entry entry) {
-  const Index index = entry.index;
   ensure(!has_unpersisted(), "what is on disk comes before what is not");
-  append(std::move(entry));
-  handed_to_disk_ = index;
-  durable_ = index;
+  std::vector<Entry> row;
+  row.push_back(std::move(entry));
+  append(std::move(row));
+  handed_to_disk_ = last_.index;
+  durable_ = last_.index;
 }
 
 void Log::release(Index index) {
   ensure(index <= durable_, "only the disk's copy makes the one in memory superfluous");
   while (start_.index < index) {
-    Entry& oldest = slot(0);
+    const Entries& row = rows_[dropped_];
+    const Entry& oldest = row[raw(first()) - raw(row.front().index)];
     start_ = LogId{.term = oldest.term, .index = oldest.index};
     bytes_ -= bytes_of(oldest);
-    oldest.command = Blob();
-    head_ = (head_ + 1) & (ring_.size() - 1);
-    --count_;
+    if (oldest.index == row.back().index) {
+      drop_oldest_row();
+    }
+  }
+}
+
+// The places of dropped rows are used again once they are the larger half, so that the others move rarely.
+void Log::drop_oldest_row() {
+  ensure(rows_[dropped_].back().index <= start_.index, "what is not released stays in memory");
+  rows_[dropped_] = {};
+  ++dropped_;
+  if (dropped_ * 2 > rows_.size()) {
+    rows_.erase(rows_.begin(), rows_.begin() + static_cast<std::ptrdiff_t>(dropped_));
+    dropped_ = 0;
   }
 }
 
 void Log::truncate(Index first) {
   ensure(first > start_.index, "what is compacted is never cut");
   last_ = LogId{.term = *term_at(previous(first)), .index = previous(first)};
-  for (; first_free() > first; --count_) {
-    Entry& newest = slot(count_ - 1);
-    bytes_ -= bytes_of(newest);
-    newest.command = Blob();
+  while (rows_.size() > dropped_ && rows_.back().back().index >= first) {
+    const Entries& row = rows_.back();
+    const std::size_t kept = row.front().index < first ? raw(first) - raw(row.front().index) : 0;
+    for (const Entry& entry : std::span(row).subspan(kept)) {
+      bytes_ -= bytes_of(entry);
+    }
+    if (kept > 0 && first > next(start_.index)) {
+      rows_.back() = row.slice(0, kept);
+    } else {
+      rows_.pop_back();
+    }
   }
   durable_ = std::min(durable_, last().index);
   handed_to_disk_ = std::min(handed_to_disk_, last().index);
-  ensure(first_free() == next(last_.index), "truncation leaves no gap");
+  ensure(rows_.size() == dropped_ || rows_.back().back().index == last_.index, "truncation leaves no gap");
 }
 
 void Log::reset(LogId start) {
   ensure(start.index > start_.index, "a snapshot leads forward");
-  ring_.clear();
-  head_ = 0;
-  count_ = 0;
+  rows_.clear();
+  dropped_ = 0;
   bytes_ = 0;
   start_ = start;
   last_ = start;
@@ -73,14 +92,11 @@ void Log::reset(LogId start) {
   handed_to_disk_ = start.index;
 }
 
-void Log::take_unpersisted(std::vector<Entry>& into) {
-  const Index end = last_.index;
-  into.reserve(into.size() + raw(end) - raw(handed_to_disk_));
-  for (Index index = next(handed_to_disk_); index <= end; index = next(index)) {
-    into.push_back(at(index));
-  }
-  handed_to_disk_ = end;
+Entries Log::take_unpersisted() {
+  Entries taken = range(next(handed_to_disk_), last_.index);
+  handed_to_disk_ = last_.index;
   ensure(durable_ <= handed_to_disk_, "the disk confirms only what it was given");
+  return taken;
 }
 
 LogId Log::newest_up_to(LogId bound) const {
@@ -92,21 +108,45 @@ LogId Log::newest_up_to(LogId bound) const {
   return index > start_.index ? LogId{.term = at(index).term, .index = index} : start_;
 }
 
-std::size_t Log::copy_range(Index from, std::size_t entries_max, std::size_t bytes_max,
-                            std::vector<Entry>& into) const {
-  ensure(from > start_.index, "what is copied is in memory");
+void Log::rows(Index first, Index last, std::vector<Entries>& into) const {
+  ensure(last <= last_.index, "only what is here is handed out");
+  while (first <= last) {
+    const Entries& row = row_of(first);
+    const std::size_t offset = raw(first) - raw(row.front().index);
+    const std::size_t count = std::min(row.size() - offset, raw(last) - raw(first) + 1);
+    into.push_back(row.slice(offset, count));
+    first = Index{raw(first) + count};
+  }
+}
+
+Entries Log::range(Index first, Index last) const {
+  if (last < first) {
+    return {};
+  }
+  const std::size_t count = raw(last) - raw(first) + 1;
+  const Entries& row = row_of(first);
+  if (last <= row.back().index) {
+    return row.slice(raw(first) - raw(row.front().index), count);
+  }
+  std::vector<Entry> copies;
+  copies.reserve(count);
+  for (Index index = first; index <= last; index = next(index)) {
+    copies.push_back(at(index));
+  }
+  return copies;
+}
+
+Entries Log::range_within(Index from, std::size_t entries_max, std::size_t bytes_max) const {
+  ensure(from > start_.index, "what is handed out is in memory");
   std::size_t bytes = 0;
-  std::size_t entries = 0;
-  for (Index index = from; index <= last().index && entries < entries_max; index = next(index)) {
-    const Entry& entry = at(index);
-    if (entries > 0 && bytes + bytes_of(entry) > bytes_max) {
+  Index end = from;
+  for (; end <= last_.index && raw(end) - raw(from) < entries_max; end = next(end)) {
+    bytes += bytes_of(at(end));
+    if (bytes > bytes_max && end > from) {
       break;
     }
-    bytes += bytes_of(entry);
-    ++entries;
-    into.push_back(entry);
   }
-  return bytes;
+  return range(from, previous(end));
 }
 
 void Log::persisted(Index index) {
@@ -125,20 +165,19 @@ std::optional<Term> Log::term_at(Index index) const {
 }
 
 const Entry& Log::at(Index index) const {
-  ensure(index > start_.index, "the entry is still in memory");
-  const std::size_t offset = raw(index) - raw(start_.index) - 1;
-  ensure(offset < count_, "the entry exists");
-  return slot(offset);
+  const Entries& row = row_of(index);
+  return row[raw(index) - raw(row.front().index)];
 }
 
-void Log::grow() {
-  std::vector<Entry> larger(std::max(smallest_ring, ring_.size() * 2));
-  ensure((larger.size() & (larger.size() - 1)) == 0, "a ring's size is a power of two");
-  for (std::size_t offset = 0; offset < count_; ++offset) {
-    larger[offset] = std::move(slot(offset));
+const Entries& Log::row_of(Index index) const {
+  ensure(index > start_.index, "the entry is still in memory");
+  ensure(index <= last_.index, "the entry exists");
+  if (rows_.back().front().index <= index) {
+    return rows_.back();
   }
-  ring_ = std::move(larger);
-  head_ = 0;
+  const auto after = std::ranges::upper_bound(std::span(rows_).subspan(dropped_), index, {},
+                                              [](const Entries& row) { return row.front().index; });
+  return *std::prev(after);
 }
 
 }  // namespace quorate::raft

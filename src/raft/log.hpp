@@ -17,7 +17,7 @@ class Log {
   // An empty log that continues after `start`.
   explicit Log(LogId start) : start_(start), last_(start), durable_(start.index), handed_to_disk_(start.index) {}
 
-  void append(Entry entry);  // entry.index == next(last().index)
+  void append(Entries entries);  // entries.front().index == next(last().index)
   // An entry that storage found on disk: appended, and durable at once.
   void restore(Entry entry);
   // Removes entries up to `index` from memory; they must be durable.
@@ -28,8 +28,8 @@ class Log {
   // A snapshot takes the place of everything.
   void reset(LogId start);
 
-  // Hands out entries that were never handed out for persisting, appended to `into`.
-  void take_unpersisted(std::vector<Entry>& into);
+  // Hands out the entries that were never handed out for persisting.
+  [[nodiscard]] Entries take_unpersisted();
   [[nodiscard]] bool has_unpersisted() const { return handed_to_disk_ < last().index; }
   // Everything up to `index` is durable. Never lowers what was known to be.
   void persisted(Index index);
@@ -45,24 +45,24 @@ class Log {
   // The newest position at or below `bound.index` whose term is not above bound.term; start() if none in memory is
   //
   [[nodiscard]] LogId newest_up_to(LogId bound) const;
-  // Appends copies of the entries from `from` on to `into`: at most `entries_max`, and as many as `bytes_max` allows,
-  // but one at least. Returns their bytes.
-  std::size_t copy_range(Index from, std::size_t entries_max, std::size_t bytes_max, std::vector<Entry>& into) const;
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // Commands and entry headers held in memory.
-  [[nodiscard]] std::size_t size() const { return count_; }
+  // Those from `first` to `last`, appended to `into` row by row as they came.
+  void rows(Index first, Index last, std::vector<Entries>& into) const;
+  // The same in one row: shared if they came together, copies otherwise.
+  [[nodiscard]] Entries range(Index first, Index last) const;
+  // Those from `from` on: at most `entries_max`, and as many as `bytes_max` allows, but one at least.
+  [[nodiscard]] Entries range_within(Index from, std::size_t entries_max, std::size_t bytes_max) const;
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  // Commands and entry headers of what is not released.
+  [[nodiscard]] std::size_t size() const { return raw(last_.index) - raw(start_.index); }
 
  private:
-  [[nodiscard]] Entry& slot(std::size_t offset) { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
-  [[nodiscard]] const Entry& slot(std::size_t offset) const { return ring_[(head_ + offset) & (ring_.size() - 1)]; }
-  [[nodiscard]] Index first_free() const { return Index{raw(start_.index) + count_ + 1}; }
-  void grow();
+  [[nodiscard]] const Entries& row_of(Index index) const;
+  void drop_oldest_row();
 
   LogId start_;
   LogId last_;
-  // A ring whose size is a power of two: entries come at one end and leave at the other without an allocation each.
-  std::vector<Entry> ring_;
-  std::size_t head_ = 0;
-  std::size_t count_ = 0;
+  // As they came, each row not empty and right behind the one before. Of the oldest a part may be released already.
+  std::vector<Entries> rows_;
+  std::size_t dropped_ = 0;  // Rows at the front that hold nothing any more.
   Index durable_{};
   Index handed_to_disk_{};
   std::size_t bytes_ = 0;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <variant>
-#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -39,7 +38,7 @@ struct AppendRequest {
   LogId previous;  // The position that the entries follow.
   Index commit{};
   std::uint64_t sequence = 0;  // Numbered for each follower; a refusal echoes it.
-  std::vector<Entry> entries;
+  Entries entries;
 
   friend bool operator==(const AppendRequest&, const AppendRequest&) = default;
 };

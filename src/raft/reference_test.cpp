@@ -111,7 +111,7 @@ class Subject {
       }
       token_ = output_.token ? output_.token : token_;
       if (!output_.apply.empty()) {
-        core_.applied(output_.apply.back().index);
+        core_.applied(output_.apply.back().back().index);
       }
       if (is_durable) {
         persist();
@@ -187,8 +187,7 @@ TEST(Reference, a_follower_votes_appends_and_commits_as_figure_3_1_says) {  // R
                               .previous = id_at(reign.log, from),
                               .commit = Index{prng.below(raw(reign.commit) + 1)},
                               .sequence = static_cast<std::uint64_t>(step + 1),
-                              .entries = {reign.log.begin() + static_cast<std::ptrdiff_t>(from),
-                                          reign.log.begin() + static_cast<std::ptrdiff_t>(from + count)}};
+                              .entries = Entries(reign.log).slice(from, count)};
         const LogId before = model.last();
         const ReferenceFollower::Answer answer = model.on(request);
         cuts += model.term_at(before.index) != before.term ? 1U : 0U;

@@ -82,19 +82,22 @@ void Core::send_append(Progress& peer, bool is_empty) {
   if (!term) {
     return;
   }
-  std::vector<Entry> entries;
-  std::size_t bytes = 0;
+  Entries entries;
   if (!is_empty) {
     const Limits& limits = config_.limits;
-    bytes = log_.copy_range(peer.next_index(), limits.message_entries_max, limits.message_bytes_max, entries);
+    entries = log_.range_within(peer.next_index(), limits.message_entries_max, limits.message_bytes_max);
   }
-  send_entries(peer, LogId{.term = *term, .index = before}, std::move(entries), bytes);
+  send_entries(peer, LogId{.term = *term, .index = before}, std::move(entries));
 }
 
-void Core::send_entries(Progress& peer, LogId before, std::vector<Entry> entries, std::size_t bytes) {
+void Core::send_entries(Progress& peer, LogId before, Entries entries) {
   const Index last = entries.empty() ? before.index : entries.back().index;
   ensure(entries.empty() || entries.front().index == next(before.index), "entries follow their previous one (R-301)");
   ensure(before.term <= hard_state_.term && last <= log_.last().index, "a leader sends what its log has (I-103)");
+  std::size_t bytes = 0;
+  for (const Entry& entry : entries) {
+    bytes += sizeof(Entry) + entry.command.size();
+  }
   const std::uint64_t sequence = peer.sent(last, bytes);
   peer.told_commit = commit_;
   send(peer.id(), AppendRequest{.term = hard_state_.term,
@@ -116,7 +119,7 @@ void Core::read_log(Progress& peer) {
   }
 }
 
-void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
+void Core::log_read(NodeId id, LogId before, Entries entries) {
   Progress* peer = find_peer(id);
   if (peer == nullptr || !std::exchange(peer->is_reading_log, false)) {
     return;  // Leadership, or the follower's state, has changed meanwhile.
@@ -137,11 +140,7 @@ void Core::log_read(NodeId id, LogId before, std::vector<Entry> entries) {
     }
     peer->rewind(before.index);
   }
-  std::size_t bytes = 0;
-  for (const Entry& entry : entries) {
-    bytes += sizeof(Entry) + entry.command.size();
-  }
-  send_entries(*peer, before, std::move(entries), bytes);
+  send_entries(*peer, before, std::move(entries));
 }
 
 void Core::log_unavailable(NodeId id) {

@@ -88,7 +88,7 @@ class Solo {
         core_->persisted(*output.token);
       }
       if (!output.apply.empty()) {
-        core_->applied(output.apply.back().index);
+        core_->applied(output.apply.back().back().index);
       }
     }
     return said;

@@ -4,7 +4,7 @@ namespace quorate::raft {
 
 void Output::clear() {
   hard_state.reset();
-  append.clear();
+  append = {};
   token.reset();
   send.clear();
   send_after_sync.clear();

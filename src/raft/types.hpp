@@ -75,11 +75,11 @@ struct ChangeOutcome {
 // One batch of effects. Fields stand in the order in which the shell obeys them.
 struct Output {
   std::optional<HardState> hard_state;       // To persist, with `append`, in one write.
-  std::vector<Entry> append;                 // To persist; they replace any tail from the first one's index on.
+  Entries append;                            // To persist; they replace any tail from the first one's index on.
   std::optional<PersistToken> token;         // Set if there is something to persist or to send after it.
   std::vector<Envelope> send;                // May leave at once.
   std::vector<Envelope> send_after_sync;     // Promises: leave only when `token` is durable.
-  std::vector<Entry> apply;                  // Committed and durable here, in order, each exactly once.
+  std::vector<Entries> apply;                // Committed and durable here, in order, each exactly once.
   std::vector<std::uint64_t> reads;          // Ids of read requests that may now be served from the applied state.
   std::vector<std::uint64_t> refused_reads;  // Ids of those that got no answer; to be asked again.
   std::vector<LogRead> log_reads;

@@ -1,5 +1,6 @@
 #include "replica/pump.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 #include <variant>
@@ -31,7 +32,7 @@ void supersede(std::optional<T>& value, const std::optional<T>& newer) {
 
 void Output::clear() {
   hard_state.reset();
-  append.clear();
+  append = {};
   token.reset();
   send.clear();
   reads.clear();
@@ -48,7 +49,7 @@ void Output::clear() {
 
 void Output::swap(Output& other) noexcept {
   std::swap(hard_state, other.hard_state);
-  append.swap(other.append);
+  std::swap(append, other.append);
   std::swap(token, other.token);
   std::swap(commit_hint, other.commit_hint);
   send.swap(other.send);
@@ -90,17 +91,23 @@ void Pump::persisted(raft::PersistToken token) {
   }
 }
 
-std::span<raft::Entry> Pump::committed() {
+std::span<const raft::Entry> Pump::committed() {
   pull();
-  return std::span(committed_).subspan(next_);
+  return committed_.empty() ? std::span<const raft::Entry>{} : committed_.front();
 }
 
 void Pump::applied(std::size_t entries) {
-  ensure(entries <= committed_.size() - next_, "only what was handed out is applied");
-  if (entries > 0) {
-    next_ += entries;
-    core_.applied(committed_[next_ - 1].index);
+  if (entries == 0) {
+    return;
   }
+  ensure(!committed_.empty() && entries <= committed_.front().size(), "only what was handed out is applied");
+  raft::Entries& oldest = committed_.front();
+  const Index last = oldest[entries - 1].index;
+  oldest = oldest.from(entries);
+  if (oldest.empty()) {
+    committed_.pop_front();
+  }
+  core_.applied(last);
 }
 
 void Pump::pull() {
@@ -110,18 +117,14 @@ void Pump::pull() {
   core_.take_output(from_core_);
   has_batch_ = true;
   supersede(batch_.hard_state, from_core_.hard_state);
-  merge_append(from_core_.append);
+  merge_append(std::move(from_core_.append));
   supersede(batch_.token, from_core_.token);  // The newest covers the older ones.
   append_to(batch_.send, from_core_.send);
   if (!from_core_.send_after_sync.empty()) {
     ensure(from_core_.token.has_value(), "a promise names the write that it waits for (R-102)");
     promises_.push_back(Promise{.token = *from_core_.token, .messages = std::exchange(from_core_.send_after_sync, {})});
   }
-  if (next_ == committed_.size()) {
-    committed_.clear();
-    next_ = 0;
-  }
-  append_to(committed_, from_core_.apply);
+  std::ranges::move(from_core_.apply, std::back_inserter(committed_));
   append_to(batch_.reads, from_core_.reads);
   append_to(batch_.refused_reads, from_core_.refused_reads);
   append_to(batch_.log_reads, from_core_.log_reads);
@@ -133,15 +136,22 @@ void Pump::pull() {
 }
 
 // Two turns' entries in one write: what the later one replaces was never handed over.
-void Pump::merge_append(std::vector<raft::Entry>& newer) {
-  std::vector<raft::Entry>& batch = batch_.append;
-  if (!newer.empty()) {
-    while (!batch.empty() && batch.back().index >= newer.front().index) {
-      batch.pop_back();
-    }
-    ensure(batch.empty() || next(batch.back().index) == newer.front().index, "a write's entries are contiguous");
+void Pump::merge_append(raft::Entries newer) {
+  raft::Entries& batch = batch_.append;
+  if (newer.empty()) {
+    return;
   }
-  append_to(batch, newer);
+  if (batch.empty()) {
+    batch = std::move(newer);
+    return;
+  }
+  std::vector<raft::Entry> both(batch.begin(), batch.end());
+  while (!both.empty() && both.back().index >= newer.front().index) {
+    both.pop_back();
+  }
+  ensure(both.empty() || next(both.back().index) == newer.front().index, "a write's entries are contiguous");
+  both.insert(both.end(), newer.begin(), newer.end());
+  batch = std::move(both);
 }
 
 }  // namespace quorate::replica

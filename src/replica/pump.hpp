@@ -20,7 +20,7 @@ namespace quorate::replica {
 // disk the shell calls persisted(token).
 struct Output {
   std::optional<raft::HardState> hard_state;
-  std::vector<raft::Entry> append;
+  raft::Entries append;
   std::optional<raft::PersistToken> token;
   Index commit_hint{};
   std::vector<raft::Envelope> send;          // All of it may leave now.
@@ -52,10 +52,11 @@ class Pump {
   //
   void persisted(raft::PersistToken token);
 
-  // Entries that are committed and durable here, oldest first, each until applied() counts it off (I-110).
-  [[nodiscard]] std::span<raft::Entry> committed();
+  // The oldest entries that are committed and durable here, those that came together, each until applied() counts it
+  // off (I-110); then the next ones.
+  [[nodiscard]] std::span<const raft::Entry> committed();
   void applied(std::size_t entries);
-  [[nodiscard]] bool has_committed() const { return next_ < committed_.size(); }
+  [[nodiscard]] bool has_committed() const { return !committed_.empty(); }
 
  private:
   // Messages that wait for a write.
@@ -65,15 +66,14 @@ class Pump {
   };
 
   void pull();
-  void merge_append(std::vector<raft::Entry>& newer);
+  void merge_append(raft::Entries newer);
 
   raft::Core& core_;
   raft::Output from_core_;  // Its buffers are used again.
   Output batch_;
   bool has_batch_ = false;  // There is something in it.
   std::deque<Promise> promises_;
-  std::vector<raft::Entry> committed_;
-  std::size_t next_ = 0;
+  std::deque<raft::Entries> committed_;  // As the core handed them out; none is empty.
 };
 
 }  // namespace quorate::replica

@@ -174,21 +174,24 @@ bool Replica::State::mail_is_full() const {
                              [](const Attached& front) { return front.mailbox->items.size() > mail_items_max; });
 }
 
+std::size_t Replica::State::apply_row(std::span<const raft::Entry> row) {
+  std::size_t done = 0;
+  while (done < row.size() && (done == 0 || !mail_is_full())) {
+    apply_entry(row[done]);
+    ++done;
+  }
+  return done;
+}
+
 bool Replica::apply(std::size_t entries) {
   State& state = *state_;
-  const std::span<raft::Entry> committed = state.pump.committed();
-  const std::size_t end = std::min(committed.size(), entries);
   const bool was_serving = state.serving;
-  std::size_t done = 0;
-  while (done < end) {
-    state.apply_entry(committed[done]);
-    committed[done].command = Blob();
-    ++done;
-    if (state.mail_is_full()) {
-      break;
-    }
-  }
-  state.pump.applied(done);
+  do {
+    const std::span<const raft::Entry> row = state.pump.committed();
+    const std::size_t done = state.apply_row(row.first(std::min(row.size(), entries)));
+    state.pump.applied(done);
+    entries -= done;
+  } while (entries > 0 && state.pump.has_committed() && !state.mail_is_full());
   if (state.serving && !was_serving) {
     state.expiry_restart_due = true;  // a new leader gives every session its full timeout.
   }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ struct Replica::State {
 
   // apply.cpp
   void apply_entry(const raft::Entry& entry);
+  // Until the mail is full; how many they were.
+  std::size_t apply_row(std::span<const raft::Entry> row);
   void remember_digest();
   void apply_term_start(const raft::Entry& entry);
   void apply_configuration(const raft::Entry& entry);

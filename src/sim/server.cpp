@@ -444,26 +444,31 @@ void Server::stage() {
 
 void Server::apply() {
   Process& process = *process_;
-  const std::span<raft::Entry> committed = process.pump->committed();
-  for (const raft::Entry& entry : committed) {
-    const std::optional<RegisterStore::Applied> applied = process.store.apply(entry);
-    around_.trace.apply(id_, entry);
-    around_.judges.applied(*process.core, entry, process.store.digest());
-    if (!applied) {
-      continue;
-    }
-    around_.judges.committed_write(entry.index, applied->write.mark);
-    const auto waiting = process.writes.find(applied->write.mark);
-    if (waiting != process.writes.end()) {
-      around_.judges.acknowledged(applied->write.mark);
-      waiting->second(Answer{
-          .kind = Answer::Kind::done, .value = applied->took_effect ? 1 : 0, .leader = id_, .index = entry.index});
-      process.writes.erase(waiting);
-    }
-  }
-  process.pump->applied(committed.size());
+  do {
+    const std::span<const raft::Entry> row = process.pump->committed();
+    std::ranges::for_each(row, [this](const raft::Entry& entry) { apply(entry); });
+    process.pump->applied(row.size());
+  } while (process.pump->has_committed());
   if (raw(process.store.position().index) - raw(process.snapshot_index) >= around_.knobs.snapshot_entries) {
     take_snapshot();
+  }
+}
+
+void Server::apply(const raft::Entry& entry) {
+  Process& process = *process_;
+  const std::optional<RegisterStore::Applied> applied = process.store.apply(entry);
+  around_.trace.apply(id_, entry);
+  around_.judges.applied(*process.core, entry, process.store.digest());
+  if (!applied) {
+    return;
+  }
+  around_.judges.committed_write(entry.index, applied->write.mark);
+  const auto waiting = process.writes.find(applied->write.mark);
+  if (waiting != process.writes.end()) {
+    around_.judges.acknowledged(applied->write.mark);
+    waiting->second(
+        Answer{.kind = Answer::Kind::done, .value = applied->took_effect ? 1 : 0, .leader = id_, .index = entry.index});
+    process.writes.erase(waiting);
   }
 }
 

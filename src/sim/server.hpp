@@ -149,6 +149,7 @@ class Server {
   void keep_house();
   void end_house_keeping();
   void apply();
+  void apply(const raft::Entry& entry);
   void answer_reads();
   void serve_peers();
   void end_log_reading();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <ranges>
 
 #include "base/checksum.hpp"
 #include "base/ensure.hpp"
@@ -373,11 +374,11 @@ void Cluster::collect(Server& server) {
                                     .append = output.append,
                                     .then_send = std::move(output.send_after_sync)});
     }
-    for (const Entry& entry : output.apply) {
+    for (const Entry& entry : output.apply | std::views::join) {
       apply(server, entry);
     }
     if (!output.apply.empty()) {
-      server.core->applied(output.apply.back().index);
+      server.core->applied(output.apply.back().back().index);
     }
     for (const std::uint64_t id : output.reads) {
       const auto read = server.reads.find(id);
@@ -433,7 +434,7 @@ void Cluster::tell(const Server& server, const Output& output) {
   for (const Envelope& envelope : output.send_after_sync) {
     tell(name + " -> " + std::to_string(raw(envelope.to)) + ": " + describe(envelope.message) + " (after its write)");
   }
-  for (const Entry& entry : output.apply) {
+  for (const Entry& entry : output.apply | std::views::join) {
     tell(name + " applies " + describe(entry));
   }
   for ([[maybe_unused]] const std::uint64_t id : output.reads) {

@@ -48,7 +48,7 @@ struct Disk {
 struct Write {
   PersistToken token{};
   std::optional<HardState> hard_state;
-  std::vector<Entry> append;
+  Entries append;
   std::vector<Envelope> then_send;
 };
 

@@ -87,13 +87,14 @@ struct Reader {
     AppendRequest request{.term = term(), .previous = id_after("after"), .commit = {}, .sequence = 1, .entries = {}};
     request.commit = Index{number_after("commit")};
     const auto commit = std::ranges::find(words, "commit");
+    std::vector<Entry> entries;
     for (auto word = commit == words.end() ? commit : commit + 2; word < words.end(); ++word) {
       const LogId id = log_id(*word);
       const std::size_t kind = word->find_first_of("cn");
       const std::string term_text = word->substr(0, word->find('.'));
-      request.entries.push_back(
-          entry_of(kind == std::string::npos ? term_text : term_text + word->substr(kind), id.index));
+      entries.push_back(entry_of(kind == std::string::npos ? term_text : term_text + word->substr(kind), id.index));
     }
+    request.entries = std::move(entries);
     return request;
   }
   [[nodiscard]] Message append_reply() const {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <iterator>
 #include <limits>
+#include <ranges>
 #include <span>
 #include <utility>
 #include <variant>
@@ -251,13 +252,14 @@ void Server::obey(raft::Output& output) {
     }
     queue(std::move(write));
   }
-  const Index before = core_.applied_index();
-  for (std::size_t i = 0; i < output.apply.size(); ++i) {
-    find(raw(output.apply[i].index) == raw(before) + i + 1, "I-110: an index is left out or applied twice");
-    apply(output.apply[i]);
+  Index last = core_.applied_index();
+  for (const raft::Entry& entry : output.apply | std::views::join) {
+    last = next(last);
+    find(entry.index == last, "I-110: an index is left out or applied twice");
+    apply(entry);
   }
   if (!output.apply.empty()) {
-    core_.applied(output.apply.back().index);
+    core_.applied(output.apply.back().back().index);
   }
 }
 
@@ -406,10 +408,7 @@ void Server::judge_step(Term term, raft::Role role, Index commit, const std::vec
 }
 
 std::vector<Mark> Server::marks() const {
-  std::vector<raft::Entry> entries;
-  const std::size_t all = std::numeric_limits<std::size_t>::max();
-  core_.log().copy_range(Index{1}, all, all, entries);
-  return marks_of(entries);
+  return marks_of(core_.log().range(Index{1}, core_.log().last().index));
 }
 
 View Server::view() const {

@@ -100,7 +100,7 @@ class Server {
     Term term{};
     Index last{};  // Of the entries that it makes durable, as the core counts them.
     std::optional<raft::HardState> hard_state;
-    std::vector<raft::Entry> append;
+    raft::Entries append;
     std::vector<Packet> then_send;
   };
   // How often a leader changed its course towards a peer; refusals of earlier appends count no more.
