@@ -6,10 +6,11 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
 
-from harness import cases
+from harness import cases, waiting
 from harness.cases import check, same
 
 GREATEST = 2**64 - 1
@@ -115,6 +116,36 @@ def events_of(output, heading):
     return re.findall(r"^  +\d+\.\d{6} s .*$", output[output.index(heading) :], flags=re.M)
 
 
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def a_death(binary):
+    """What an assertion, or a run that does not end, does to the process of a run that is watched."""
+    for number, told in ((signal.SIGABRT, "violates R-007: its process ended by signal 6"), (signal.SIGXCPU, "violates F-001: ")):
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "trace.jsonl")
+            command = [binary, "sim", "--seed", "3", "--seconds", "20000", "--no-shrink", "--trace", file]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+                try:
+                    waiting.until(lambda: os.path.exists(file) and os.path.getsize(file) > 100_000, 30, "the run is traced")
+                    for child in children_of(process.pid):
+                        os.kill(child, number)
+                    output, _ = process.communicate(timeout=60)
+                finally:
+                    process.kill()
+            same(process.returncode, 1, f"the exit code: {output}")
+            check(told in output, output)
+            same(replays(output), [["--seed", "3", "--profile", "crashes", "--seconds", "20000"]], "the command")
+            with open(file) as lines:
+                events = [json.loads(line) for line in lines]
+        shown = events_of(output, "the last events")
+        last = [event for event in events if not event.get("message", "").startswith("heartbeat")][-1]
+        same(len(shown), 40, "the last events")
+        check(shown[-1].strip().startswith(f"{last['us'] // 1_000_000}.{last['us'] % 1_000_000:06} s"), f"{shown[-1]}: {last}")
+
+
 def main():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(description=__doc__)
@@ -123,7 +154,7 @@ def main():
     parser.add_argument("--only", help="cases whose names contain this")
     options = parser.parse_args()
     report = cases.Report(options.only)
-    for case in (wrong_arguments, edges_of_the_seeds, traces, goals):
+    for case in (wrong_arguments, edges_of_the_seeds, traces, goals, a_death):
         report.run(case.__name__.replace("_", " "), case, options.quorate)
     report.run("a failure", a_failure, options.canary)
     report.finish()
