@@ -347,7 +347,7 @@ def write_table(verdicts, path):
         "",
         "What [they are](../../docs/raft.md#mutants), and who notices. Written by `tools/mutants.py --table`; each row is of the last time",
         "that its mutant was judged. Seed: the first run of `quorate sim` that fails with it and not without, or how many it passed;",
-        "empty: it was not simulated (`src/paxos` is not).",
+        "empty: not known (`src/paxos` is not simulated).",
         "",
         "| mutant | rule | what it breaks | tests | seed | seen there as |",
         "|---|---|---|---|---|---|",

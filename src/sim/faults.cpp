@@ -258,6 +258,11 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
   const bool loses_power = std::ranges::any_of(
       plan.faults, [](const Fault& fault) { return fault.kind == Kind::power || fault.kind == Kind::power_all; });
   knobs.fatal_per_mille = loses_power ? 50 : 0;
+  // Records of several sectors, which a loss of power tears; those of 100 bytes are whole or gone. Not where
+  // bits rot: a last record that has rotted is taken for a torn one, so a voter forgets what it has promised, and the
+  // longer records are the more often.
+  const bool rots = std::ranges::any_of(plan.faults, [](const Fault& fault) { return fault.kind == Kind::rot; });
+  knobs.padding = loses_power && !rots && prng.chance(1, 2) ? 200 + prng.below(3000) : knobs.padding;
   std::ranges::sort(plan.faults, {},
                     [](const Fault& fault) { return std::tuple(fault.at_us, fault.kind, fault.server, fault.amount); });
   if (options.until_us != 0) {  // Not before: the seed draws for the whole time.
