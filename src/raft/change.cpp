@@ -11,6 +11,8 @@ namespace quorate::raft {
 namespace {
 
 constexpr unsigned catch_up_rounds_max = 10;  // Dissertation 4.2.1.
+constexpr std::string_view no_quorum_left =
+    "fewer than a majority of these voters answer and have caught up; force it if it must be (R-414)";
 
 std::vector<CatchUp> joining_voters(const Configuration& current, const std::vector<Member>& target) {
   std::vector<CatchUp> joining;
@@ -54,7 +56,41 @@ Result<void> Core::may_change(const Leader& leader) const {
   return {};
 }
 
-Result<void> Core::change_members(std::vector<Member> target) {
+bool Core::answers(const Progress& peer) const {
+  ensure(peer.heard <= now_, "nobody was heard in the future");
+  return elapsed_us(peer.heard, now_) < config_.timing.election_us;
+}
+
+// it keeps up and is alive, at this moment.
+bool Core::is_ready(const CatchUp& learner) const {
+  const auto& peers = std::get<Leader>(role_).peers;
+  const auto peer = std::ranges::find(peers, learner.id, &Progress::id);
+  ensure(peer != peers.end(), "who joins is a member by now");
+  return learner.is_done && answers(*peer);
+}
+
+// a majority of the target's voters need no help first: this leader; who answers and lacks nothing but what is
+// in memory; and who joins, for those are promoted when they have caught up, and not before.
+bool Core::keeps_quorum(const Leader& leader, const std::vector<Member>& target) const {
+  const Configuration& current = configurations_.effective();
+  std::size_t voters = 0;
+  std::size_t sound = 0;
+  for (const Member& member : target) {
+    if (member.role != MemberRole::voter) {
+      continue;
+    }
+    ++voters;
+    const Member* known = find_member(current, member.id);
+    const bool joins = known == nullptr || known->role != MemberRole::voter;
+    const auto peer = std::ranges::find(leader.peers, member.id, &Progress::id);
+    const bool is_healthy = peer != leader.peers.end() && answers(*peer) && peer->match() >= log_.start().index;
+    sound += member.id == config_.self || joins || is_healthy ? 1U : 0U;
+  }
+  ensure(voters > 0, "somebody votes when the change is done (R-414)");
+  return sound > voters / 2;
+}
+
+Result<void> Core::change_members(std::vector<Member> target, bool is_forced) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr) {
     return failure(ErrorCode::refused, "this server is not the leader");
@@ -66,9 +102,13 @@ Result<void> Core::change_members(std::vector<Member> target) {
   if (Result<void> sound = check_target(current, target); !sound) {
     return sound;
   }
+  if (!is_forced && !keeps_quorum(*leader, target)) {
+    return failure(ErrorCode::refused, std::string(no_quorum_left));
+  }
   std::ranges::sort(target, {}, &Member::id);
   ensure(!leader->change && configurations_.effective_id().index <= commit_, "one change at a time (R-403)");
-  leader->change = MemberChange{.target = std::move(target), .joining = {}, .is_switching = false};
+  leader->change =
+      MemberChange{.target = std::move(target), .joining = {}, .is_switching = false, .is_forced = is_forced};
   leader->change->joining = joining_voters(current, leader->change->target);
   const Configuration grown = with_learners(current, leader->change->target);
   if (!leader->change->joining.empty() && grown != current) {
@@ -91,14 +131,23 @@ void Core::drive_change(Leader& leader) {
     return;
   }
   watch_catch_up(leader);
-  if (leader.change && std::ranges::all_of(leader.change->joining, &CatchUp::is_done)) {
-    leader.change->is_switching = true;
-    append_configuration(first_step(configurations_.effective(), leader.change->target));
+  const bool is_time = leader.change && std::ranges::all_of(leader.change->joining, [this](const CatchUp& learner) {
+                         return is_ready(learner);
+                       });
+  if (!is_time) {
+    return;
   }
+  if (!leader.change->is_forced && !keeps_quorum(leader, leader.change->target)) {
+    end_change(leader, ChangeOutcome{.done = false, .reason = no_quorum_left});  // It was asked long ago.
+    return;
+  }
+  leader.change->is_switching = true;
+  append_configuration(first_step(configurations_.effective(), leader.change->target));
 }
 
 // rounds, each over what the leader had when it began; whoever needs less than an election timeout for one is
-// close enough not to stop the commits when it votes.
+// close enough not to stop the commits when it votes. They go on until all who join are there: who was close may die,
+// or fall behind, while another one catches up.
 void Core::watch_catch_up(Leader& leader) {
   for (CatchUp& learner : leader.change->joining) {
     const Progress* peer = find_peer(learner.id);
@@ -112,17 +161,22 @@ void Core::watch_catch_up(Leader& leader) {
       learner.position = position;
       learner.moved = now_;
     }
-    if (!learner.is_done && peer->match() >= learner.goal) {
+    if (peer->match() >= learner.goal) {
       learner.is_done = elapsed_us(learner.began, now_) < config_.timing.election_us;
       learner.began = now_;
       learner.goal = log_.last().index;
       learner.round += learner.is_done ? 0 : 1;
+    } else if (elapsed_us(learner.began, now_) >= config_.timing.election_us) {
+      learner.is_done = false;
+    }
+    if (is_ready(learner)) {
+      learner.moved = now_;
     }
     if (learner.round > catch_up_rounds_max) {
       end_change(leader, ChangeOutcome{.done = false, .reason = "a new server does not keep up with the writes"});
       return;
     }
-    if (!learner.is_done && elapsed_us(learner.moved, now_) > config_.timing.catch_up_us) {
+    if (elapsed_us(learner.moved, now_) > config_.timing.catch_up_us) {
       end_change(leader, ChangeOutcome{.done = false, .reason = "a new server does not answer"});
       return;
     }

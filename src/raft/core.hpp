@@ -52,12 +52,15 @@ class Core {
   [[nodiscard]] Result<Index> propose(std::span<const Blob> commands, WallTime time);
 
   // Asks for a read barrier: `id` comes back in Output::reads once this server has applied everything that was
-  // committed anywhere when it was asked, or in Output::refused_reads if no leader confirmed it in time.
-  void read_index(std::uint64_t id);
+  // committed anywhere when it was asked, or in Output::refused_reads if no leader confirmed it in time. `now`:
+  // the clock, read after the request had come. While this server holds a lease at that time, no round is needed
+  //
+  void read_index(std::uint64_t id, MonoTime now);
 
   // Begins a change to the members `target` (whole list). New voters first catch up as learners. The end comes
-  // in Output::change. Refused.
-  Result<void> change_members(std::vector<Member> target);
+  // in Output::change. Refused; `is_forced`: also when fewer than a quorum of `target` are healthy and
+  // caught up.
+  Result<void> change_members(std::vector<Member> target, bool is_forced = false);
 
   // Hands leadership to `target`. Refused: R-502.
   Result<void> transfer_leadership(NodeId target);
@@ -123,6 +126,7 @@ class Core {
   [[nodiscard]] std::span<const Progress> peers() const;
   // Whether reads may be answered from the state of commit_index() without a round, at `now`.
   [[nodiscard]] bool holds_lease(MonoTime now) const;
+  [[nodiscard]] std::uint64_t reads_by_lease() const { return reads_by_lease_; }
   [[nodiscard]] const RoleState& role_state() const { return role_; }
   [[nodiscard]] const Config& config() const { return config_; }
 
@@ -235,6 +239,9 @@ class Core {
   void append_configuration(const Configuration& configuration);
   void end_change(Leader& leader, ChangeOutcome outcome);
   [[nodiscard]] Result<void> may_change(const Leader& leader) const;
+  [[nodiscard]] bool answers(const Progress& peer) const;
+  [[nodiscard]] bool is_ready(const CatchUp& learner) const;
+  [[nodiscard]] bool keeps_quorum(const Leader& leader, const std::vector<Member>& target) const;
   void after_configuration_committed(Leader& leader);
 
   // install.cpp
@@ -273,6 +280,7 @@ class Core {
   std::vector<Envelope> promises_;   // Wait for what is not durable yet.
   std::uint64_t numbers_ = 0;        // For attempts and campaigns; begins anywhere.
   std::vector<Read> waiting_reads_;  // With their index, for the state machine to reach it.
+  std::uint64_t reads_by_lease_ = 0;
   std::vector<std::uint64_t> ready_reads_;
   std::vector<std::uint64_t> refused_reads_;
   std::optional<Incoming> incoming_;

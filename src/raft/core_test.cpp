@@ -220,7 +220,7 @@ TEST(Core, a_read_barrier_waits_for_the_own_term) {  // R-706
   core.take_output(output);
   const PersistToken token = *output.token;
   core.applied(Index{1});
-  core.read_index(7);
+  core.read_index(7, MonoTime{});
   core.take_output(output);
   EXPECT_TRUE(output.reads.empty());
   core.persisted(token);
@@ -231,9 +231,21 @@ TEST(Core, a_read_barrier_waits_for_the_own_term) {  // R-706
   EXPECT_EQ(output.reads, std::vector<std::uint64_t>{7});
 }
 
+TEST(Core, a_lease_is_judged_by_the_clock_of_the_check_and_not_of_the_last_tick) {
+  Serving serving;
+  serving.core.set_leases(true);
+  serving.core.tick(MonoTime{0});
+  serving.core.tick(MonoTime{100'000});  // A round, which the only voter confirms at once.
+  serving.turn();
+  serving.core.read_index(1, MonoTime{600'000});
+  EXPECT_EQ(serving.core.reads_by_lease(), 1U);
+  serving.core.read_index(2, MonoTime{1'100'000});  // It stood still before it looked.
+  EXPECT_EQ(serving.core.reads_by_lease(), 1U);
+}
+
 TEST(Core, a_read_barrier_does_not_wait_for_what_is_proposed_after_it) {
   Serving serving;
-  serving.core.read_index(1);
+  serving.core.read_index(1, MonoTime{});
   ASSERT_TRUE(serving.core.propose(commands(1), WallTime{1}).has_value());
   Output output;
   serving.core.take_output(output);

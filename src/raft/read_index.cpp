@@ -7,8 +7,14 @@
 
 namespace quorate::raft {
 
-void Core::read_index(std::uint64_t id) {
+void Core::read_index(std::uint64_t id, MonoTime now) {
   ensure(applied_ <= commit_, "no state is ahead of what is committed (R-702)");
+  ensure(now >= now_, "the clock is read when the request is here, not before (R-707)");
+  if (holds_lease(now)) {
+    ++reads_by_lease_;
+    answer_read(ReadWaiter{.from = NodeId{}, .id = id}, commit_);
+    return;
+  }
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (leader->rounds.size() >= config_.limits.waiting_reads_max) {
       refused_reads_.push_back(id);

@@ -47,7 +47,7 @@ struct CatchUp {
   MonoTime began{};            // The round.
   MonoTime moved{};            // Its last sign of progress,
   std::uint64_t position = 0;  // and how far it was then.
-  bool is_done = false;
+  bool is_done = false;        // The last round was short, and the one under way is not too long yet.
 };
 
 // The change of members that this leader drives, from the request to its end.
@@ -55,6 +55,7 @@ struct MemberChange {
   std::vector<Member> target;
   std::vector<CatchUp> joining;
   bool is_switching = false;  // The target, or the joint configuration on the way to it, is in the log.
+  bool is_forced = false;     // whether or not a quorum of the target is healthy.
 };
 
 struct Leader {

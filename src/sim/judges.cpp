@@ -198,11 +198,19 @@ void Judges::led(const raft::Core& core) {
     violate("I-101",
             fmt::format("servers {} and {} both lead term {}", raw(known->second), raw(core.self()), raw(core.term())));
   }
+  // Committed in an earlier term: who wakes and counts its votes may have been overruled by a later one, which has gone
+  // on.
+  const auto later = committed_in_.lower_bound(core.term());
+  if (later == committed_in_.begin()) {
+    return;
+  }
+  const Index needed = std::prev(later)->second;
   const Server& server = servers_[core.self()];
-  const std::optional<Position> held = server.memory.at(canon_.last());
-  if (!held || *held != canon_.back()) {
+  const std::optional<Position> held = server.memory.at(needed);
+  const bool is_in_snapshot = !held && server.memory.last() >= needed;
+  if (!is_in_snapshot && held != canon_.at(needed)) {
     violate("I-104", fmt::format("{} leads term {} without the committed entry {}", name(core.self()), raw(core.term()),
-                                 raw(canon_.last())));
+                                 raw(needed)));
   }
 }
 
@@ -257,6 +265,7 @@ void Judges::judge_commit(const raft::Core& core, Server& server) {
             fmt::format("{} commits another entry {} than was committed before", name(core.self()), raw(commit)));
   }
   if (is_news) {
+    committed_in_[core.term()] = commit;
     judge_quorum(core, commit);
   }
 }

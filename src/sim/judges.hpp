@@ -105,6 +105,7 @@ class Judges {
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
   std::unordered_map<std::uint64_t, std::uint64_t> known_;    // Log id to running hash.
+  std::map<Term, Index> committed_in_;                        // What was committed by then.
   LogModel canon_;                                            // What is committed.
   std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // Of the state, by index.
   std::unordered_map<std::uint64_t, Mark> marks_;

@@ -24,6 +24,7 @@ struct Knobs {
   raft::Timing timing;
   raft::Limits limits;
   bool has_leases = false;
+  raft::LeaseBound lease;
   std::int64_t tick_us = 10'000;
 
   std::uint64_t segment_bytes = 128U << 10;

@@ -88,6 +88,7 @@ raft::Config Server::config() const {
                       .limits = around_.knobs.limits,
                       .timing = around_.knobs.timing,
                       .has_leases = around_.knobs.has_leases,
+                      .lease = around_.knobs.lease,
                       .codec = wire::configuration_codec()};
 }
 
@@ -338,12 +339,23 @@ void Server::write(const RegisterWrite& write, Reply reply) {
 }
 
 void Server::read(std::uint32_t key, Reply reply) {
-  if (!is_serving() || is_paused()) {
+  if (!is_serving()) {
+    return;
+  }
+  if (is_paused()) {
+    // It waits in the socket, and is read before the next tick: a process may stop just before it looks.
+    around_.scheduler.at(paused_until_, [this, life = lives_, key, reply = std::move(reply)]() mutable {
+      if (lives_ == life) {
+        read(key, std::move(reply));
+      }
+    });
     return;
   }
   const std::uint64_t id = ++process_->last_read;
   process_->reads.emplace(id, Process::WaitingRead{.key = key, .reply = std::move(reply)});
-  process_->core->read_index(id);
+  const std::uint64_t before = process_->core->reads_by_lease();
+  process_->core->read_index(id, clock_.monotonic(around_.scheduler.now()));
+  counters_.reads_by_lease += process_->core->reads_by_lease() - before;
   turn();
 }
 

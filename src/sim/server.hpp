@@ -70,6 +70,7 @@ struct Counters {
   std::uint64_t changes_done = 0;
   std::uint64_t changes_failed = 0;
   std::uint64_t refused_reads = 0;
+  std::uint64_t reads_by_lease = 0;  // Without a round.
   std::uint64_t refused_proposals = 0;
   std::uint64_t foreign_messages = 0;  // Of an incarnation that is not the member.
 };

@@ -241,6 +241,7 @@ Report World::report() {
     count("memberships changed", counters.changes_done);
     count("membership changes given up", counters.changes_failed);
     count("reads refused", counters.refused_reads);
+    count("reads by lease", counters.reads_by_lease);
     count("proposals refused by a leader", counters.refused_proposals);
     count("messages of foreign incarnations", counters.foreign_messages);
   }

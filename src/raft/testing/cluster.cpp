@@ -262,7 +262,7 @@ Result<Index> Cluster::propose(unsigned id, const std::string& command) {
 void Cluster::read(unsigned id) {
   Server& asked = server(id);
   asked.reads[++last_read_] = committed_;
-  asked.core->read_index(last_read_);
+  asked.core->read_index(last_read_, clock_of(asked));
   collect(asked);
 }
 

@@ -93,7 +93,8 @@ class Player {
     const std::map<std::string, std::size_t*> limits = {{"window", &config.limits.inflight_messages_max},
                                                         {"tail", &config.limits.tail_entries_max},
                                                         {"uncommitted", &config.limits.uncommitted_entries_max},
-                                                        {"snapshots", &config.limits.snapshot_sends_max}};
+                                                        {"snapshots", &config.limits.snapshot_sends_max},
+                                                        {"message_bytes", &config.limits.message_bytes_max}};
     if (name == "single_entries") {
       config.limits.message_entries_max = value == "on" ? 1 : Limits{}.message_entries_max;
     } else if (name == "priority") {
@@ -294,7 +295,8 @@ class Player {
   }
   void members(const Words& words) {
     const unsigned id = number(words.at(1));
-    report("change", cluster_->core(id).change_members(members_of(words, 2)));
+    const bool is_forced = words.at(2) == "forced";
+    report("change", cluster_->core(id).change_members(members_of(words, is_forced ? 3 : 2), is_forced));
     cluster_->collect(cluster_->server(id));
   }
 

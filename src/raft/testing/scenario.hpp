@@ -39,7 +39,9 @@
 //   forge 2 1 vote? t3 last 2.7     a message that 2 never sent arrives at 1, in the trace's notation (notation.hpp)
 //   propose 1 text [times] | read 1 | compact 1 | transfer 1 2 | gone 2 1 (2 learns that 1's process is gone)
 //   lost 1 2                        1 learns that messages to 2 were lost
-//   members 1 1 2 learner 4         asks 1 to make these the members; 4' is the second incarnation of 4
+//   members 1 1 2 learner 4         asks 1 to make these the members; 4' is the second incarnation of 4; `members 1
+//   forced
+//                                   1 2` whether or not they are healthy
 //   judges tell                     what the judges find is told from now on and fails no test: for a failing twin
 //   state | logs | configurations   prints a line a server
 //   peers 1 | lease 1               what 1 knows of the others, whether it may answer reads without a round
@@ -48,7 +50,7 @@
 //
 // The options: pre_vote, check_quorum, stickiness, leases, votes (on, off); priority; single_entries (an append carries
 // one at most); window (appends under way), tail (applied entries in memory), uncommitted (entries), snapshots (at a
-// time).
+// time), message_bytes (of entries in an append).
 
 #include <string>
 #include <vector>

@@ -148,7 +148,8 @@ bool Server::propose(char command) {
 }
 
 bool Server::change(const std::vector<NodeId>& voters) {
-  const bool is_taken = core_.change_members(members_of(voters)).has_value();
+  const bool is_taken =
+      core_.change_members(members_of(voters), true).has_value();  // Silence is no part of a state here.
   collect();
   return is_taken;
 }
