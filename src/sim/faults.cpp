@@ -83,7 +83,7 @@ constexpr std::array member_rates{
 // What a lease has to live with: a leader that is cut off or stands still while its clients go on asking it, a voter
 // that sees both it and somebody who wants to lead, and that stops or forgets.
 constexpr std::array lease_rates{
-    Rate{Kind::drift, 4 * second, 2 * second, 20 * second, -10'000, 10'000},  // Within the bound.
+    Rate{Kind::drift, 2 * second, 2 * second, 20 * second, -10'000, 10'000},  // Within the bound.
     Rate{Kind::pause, 3 * second, 100 * ms, 3 * second, 0, 0},
     Rate{Kind::isolate, 4 * second, 200 * ms, 4 * second, 0, 0},
     Rate{Kind::bridge, 6 * second, second, 8 * second, 0, 0},
@@ -215,6 +215,43 @@ void draw_lease_knobs(Prng& prng, Knobs& knobs) {
   knobs.reads_percent = 95;
 }
 
+// Faults that meet, for a lease ends within an election timeout: each scene is what one of its rules is there for.
+void draw_lease_scenes(Prng& prng, Plan& plan) {
+  const std::int64_t election = plan.knobs.timing.election_us;
+  const auto part = [&prng, election](std::int64_t from_percent, std::int64_t to_percent) {
+    return prng.between(election * from_percent / 100, election * to_percent / 100);
+  };
+  const auto add = [&plan](Kind kind, std::int64_t at, std::int64_t for_us, NodeId server, std::int64_t amount = 0) {
+    plan.faults.push_back(Fault{.kind = kind, .at_us = at, .for_us = for_us, .server = server, .amount = amount});
+  };
+  const NodeId leader{};
+  for (std::int64_t at = 2 * second; at < plan.safety_us; at += second + part(500, 900)) {
+    const NodeId one{1 + static_cast<std::uint32_t>(prng.below(plan.knobs.servers))};
+    const std::int64_t later = at + part(0, 50);
+    switch (prng.below(4)) {
+      case 0:  // it sees both sides of a cut, and stands still or starts again.
+        add(Kind::bridge, at, 4 * election, one);
+        add(prng.chance(1, 2) ? Kind::pause : Kind::kill, at + part(100, 300), part(30, 100), one);
+        break;
+      case 1:  // The check comes after the pause.
+        add(Kind::isolate, at, 3 * election, leader);
+        add(Kind::pause, later, part(80, 190), leader);
+        break;
+      case 2:  // somebody else leads, with its help, and it does not hear of that.
+        add(Kind::deaf, at, 2 * election, leader);
+        add(Kind::transfer, later, 0, one);
+        break;
+      default:  // As far apart as the bound allows.
+        for (unsigned id = 1; id <= plan.knobs.servers; ++id) {
+          add(Kind::drift, at, 4 * election, NodeId{id}, 10'000);
+        }
+        add(Kind::drift, at + 1, 4 * election, leader, -10'000);
+        add(Kind::isolate, at + 1, 3 * election, leader);
+        break;
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(Kind kind) {
@@ -274,7 +311,8 @@ Plan make_plan(std::uint64_t seed, const PlanOptions& options) {
     }
   } else if (plan.profile == "leases") {
     draw_lease_knobs(prng, knobs);
-    draw_faults(lease_rates, 1, prng, plan);
+    draw_faults(lease_rates, 3, prng, plan);
+    draw_lease_scenes(prng, plan);
   } else {
     for (const Class& of : classes) {
       if (of.name == plan.profile || (plan.profile == "members" && (of.name == "crashes" || of.name == "partitions"))) {
