@@ -38,10 +38,12 @@ std::uint64_t Prng::next_u64() {
 
 std::uint64_t Prng::below(std::uint64_t bound) {
   ensure(bound > 0, "a draw needs a non-empty range");
-  const std::uint64_t threshold = (0 - bound) % bound;  // Below it, the remainder would be biased.
   std::uint64_t draw = next_u64();
-  while (draw < threshold) {
-    draw = next_u64();
+  if (draw < bound) {
+    const std::uint64_t threshold = (0 - bound) % bound;  // Below it, the remainder would be biased.
+    while (draw < threshold) {
+      draw = next_u64();
+    }
   }
   return draw % bound;
 }

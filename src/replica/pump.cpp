@@ -11,13 +11,21 @@ namespace quorate::replica {
 namespace {
 
 template <class T>
-void append_to(std::vector<T>& into, std::vector<T>& from) {
+void move_to(std::vector<T>& into, std::vector<T>& from) {
   if (into.empty()) {
     into.swap(from);
   } else {
     into.insert(into.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
   }
   from.clear();
+}
+
+// Most batches have something in one or two of their lists only.
+template <class T>
+void append_to(std::vector<T>& into, std::vector<T>& from) {
+  if (!from.empty()) {
+    move_to(into, from);
+  }
 }
 
 // The newer value, if there is one.

@@ -96,17 +96,22 @@ void Clients::attempt(std::size_t number) {
   Client& client = clients_[number];
   client.write.mark = ++last_mark_;
   ++client.attempt;
-  around_.scheduler.after(draw_trip_us(), [this, number, attempt = client.attempt] {
-    if (clients_[number].is_waiting && clients_[number].attempt == attempt) {
-      ask(number, [this, number, attempt](const Answer& answer) {
-        around_.scheduler.after(draw_trip_us(), [this, number, attempt, answer] {
-          if (clients_[number].is_waiting && clients_[number].attempt == attempt) {
-            answered(number, answer);
+  const Ticket ticket{.client = static_cast<std::uint32_t>(number), .attempt = client.attempt};
+  around_.scheduler.after(draw_trip_us(), [this, ticket] {
+    if (is_awaited(ticket)) {
+      ask(ticket.client, [this, ticket](const Answer& answer) {
+        around_.scheduler.after(draw_trip_us(), [this, ticket, answer] {
+          if (is_awaited(ticket)) {
+            answered(ticket.client, answer);
           }
         });
       });
     }
   });
+}
+
+bool Clients::is_awaited(Ticket ticket) const {
+  return clients_[ticket.client].is_waiting && clients_[ticket.client].attempt == ticket.attempt;
 }
 
 void Clients::ask(std::size_t number, const Reply& reply) {
@@ -155,10 +160,10 @@ void Clients::answered(std::size_t number, const Answer& answer) {
 void Clients::retry_elsewhere(std::size_t number, NodeId hint) {
   Client& client = clients_[number];
   client.target = raw(hint) != 0 && hint != client.target ? hint : draw_server();
-  const std::uint64_t attempt_now = ++client.attempt;
-  around_.scheduler.after(prng_.between(1, retry_us), [this, number, attempt_now] {
-    if (clients_[number].is_waiting && clients_[number].attempt == attempt_now) {
-      attempt(number);
+  const Ticket ticket{.client = static_cast<std::uint32_t>(number), .attempt = ++client.attempt};
+  around_.scheduler.after(prng_.between(1, retry_us), [this, ticket] {
+    if (is_awaited(ticket)) {
+      attempt(ticket.client);
     }
   });
 }

@@ -48,7 +48,7 @@ class Clients {
   struct Client {
     ClientId id{};
     NodeId target{};
-    std::uint64_t attempt = 0;  // Counts; an answer to an earlier one comes too late.
+    std::uint32_t attempt = 0;  // Counts; an answer to an earlier one comes too late.
     bool is_waiting = false;
     bool is_open = false;  // An attempt may take effect yet.
     MonoTime deadline{};
@@ -59,6 +59,13 @@ class Clients {
     std::vector<std::int64_t> seen;  // By key: what it read or wrote last.
     Index known{};                   // The newest state that an answer came from.
   };
+
+  // An attempt of a client. Small, so that a Reply has room for it.
+  struct Ticket {
+    std::uint32_t client = 0;
+    std::uint32_t attempt = 0;
+  };
+  [[nodiscard]] bool is_awaited(Ticket ticket) const;
 
   void think(std::size_t number);
   void call(std::size_t number);

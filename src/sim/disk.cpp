@@ -96,9 +96,9 @@ void Disk::lose_power(std::uint64_t seed) {
 }
 
 void Disk::lose_power(const Judge& judge) {
-  for (auto& [content, bytes] : contents_) {
-    if (!bytes.is_directory) {
-      lose_bytes(bytes, judge);
+  for (std::optional<Bytes>& bytes : contents_) {
+    if (bytes && !bytes->is_directory) {
+      lose_bytes(*bytes, judge);
     }
   }
   for (const NameChange& change : changes_) {
@@ -191,12 +191,21 @@ void Disk::restart() {
 }
 
 void Disk::drop_unnamed() {
-  std::erase_if(contents_, [this](const auto& entry) {
-    const auto bears = [&entry](const auto& name) { return name.second == entry.first; };
-    const auto pending = [&entry](const NameChange& change) { return change.content == entry.first; };
-    return std::ranges::none_of(names_, bears) && std::ranges::none_of(durable_names_, bears) &&
-           std::ranges::none_of(changes_, pending);
-  });
+  std::vector<bool> is_named(contents_.size(), false);
+  const auto name = [&is_named](Content content) { is_named[std::to_underlying(content)] = true; };
+  for (const Names* names : {&names_, &durable_names_}) {
+    for (const auto& [path, content] : *names) {
+      name(content);
+    }
+  }
+  for (const NameChange& change : changes_) {
+    name(change.content);
+  }
+  for (std::size_t i = 0; i < contents_.size(); ++i) {
+    if (!is_named[i]) {
+      contents_[i].reset();
+    }
+  }
 }
 
 void Disk::crash_at(std::uint64_t operation, bool takes_effect) {
@@ -233,13 +242,18 @@ Result<void> Disk::end_operation(Turn turn) {
   return turn == Turn::go ? Result<void>{} : Result<void>{std::unexpected(void_error())};
 }
 
+Disk::Content Disk::make(Bytes bytes) {
+  contents_.emplace_back(std::move(bytes));
+  return Content{contents_.size() - 1};
+}
+
 Disk::Bytes* Disk::find(std::uint64_t epoch, Content content) {
   if (epoch != epoch_) {
     return nullptr;
   }
-  const auto found = contents_.find(content);
-  ensure(found != contents_.end(), "an open file keeps its contents");
-  return &found->second;
+  std::optional<Bytes>& bytes = contents_[std::to_underlying(content)];
+  ensure(bytes.has_value(), "an open file keeps its contents");
+  return &*bytes;
 }
 
 Result<void> Disk::write(Bytes& bytes, std::uint64_t offset, ByteView from) {
@@ -323,10 +337,10 @@ Result<std::unique_ptr<storage::File>> Disk::open(const std::string& path, Open 
   }
   const auto found = names_.find(path);
   if (found != names_.end()) {
-    if (how == Open::create_new || contents_.at(found->second).is_directory) {
+    if (how == Open::create_new || at(found->second).is_directory) {
       return failure(ErrorCode::invalid, path + " exists, or is a directory");
     }
-    if (contents_.at(found->second).failing == Access::open) {
+    if (at(found->second).failing == Access::open) {
       return failure(ErrorCode::io, path + " cannot be opened");
     }
     return std::make_unique<OpenFile>(*this, found->second, std::string{});
@@ -343,8 +357,7 @@ Result<std::unique_ptr<storage::File>> Disk::open(const std::string& path, Open 
   if (turn == Turn::refuse) {
     return std::unexpected(error);
   }
-  const Content content{next_content_++};
-  contents_.emplace(content, Bytes{});
+  const Content content = make(Bytes{});
   change_names(NameChange{.from = {}, .to = path, .content = content});
   if (auto ended = end_operation(turn); !ended) {
     return std::unexpected(ended.error());
@@ -367,8 +380,7 @@ Result<void> Disk::make_directory(const std::string& path) {
   if (turn == Turn::refuse) {
     return std::unexpected(error);
   }
-  const Content content{next_content_++};
-  contents_.emplace(content, Bytes{.is_directory = true, .cache = {}, .durable = {}, .dirty = {}});
+  const Content content = make(Bytes{.is_directory = true, .cache = {}, .durable = {}, .dirty = {}});
   change_names(NameChange{.from = {}, .to = path, .content = content});
   if (auto ended = end_operation(turn); !ended) {
     return ended;
@@ -465,21 +477,21 @@ Result<std::unique_ptr<storage::File>> Disk::lock(const std::string& path) {
 std::uint64_t Disk::used_bytes() const {
   std::uint64_t used = 0;
   for (const auto& [path, content] : names_) {
-    used += contents_.at(content).cache.size();
+    used += at(content).cache.size();
   }
   return used;
 }
 
 void Disk::fail_reads(const std::string& path, std::uint64_t offset) {
-  contents_.at(names_.at(path)).unreadable_from = offset;
+  at(names_.at(path)).unreadable_from = offset;
 }
 
 void Disk::fail(const std::string& path, Access access) {
-  contents_.at(names_.at(path)).failing = access;
+  at(names_.at(path)).failing = access;
 }
 
 void Disk::corrupt(const std::string& path, std::uint64_t offset, std::uint8_t mask) {
-  Bytes& bytes = contents_.at(names_.at(path));
+  Bytes& bytes = at(names_.at(path));
   ensure(offset < bytes.cache.size(), "what is to be corrupted is there");
   for (Image* copy : {&bytes.cache, &bytes.durable}) {
     if (offset < copy->size()) {
@@ -492,7 +504,7 @@ void Disk::corrupt(const std::string& path, std::uint64_t offset, std::uint8_t m
 }
 
 void Disk::overwrite(const std::string& path, std::uint64_t offset, ByteView from) {
-  Bytes& bytes = contents_.at(names_.at(path));
+  Bytes& bytes = at(names_.at(path));
   for (Image* copy : {&bytes.cache, &bytes.durable}) {
     copy->resize(std::max<std::size_t>(copy->size(), offset + from.size()));
     copy->write(offset, from);
@@ -500,7 +512,7 @@ void Disk::overwrite(const std::string& path, std::uint64_t offset, ByteView fro
 }
 
 std::string Disk::contents(const std::string& path) const {
-  return contents_.at(names_.at(path)).cache.bytes();
+  return at(names_.at(path)).cache.bytes();
 }
 
 }  // namespace quorate::sim

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.hpp"
@@ -103,12 +104,16 @@ class Disk final : public storage::Disk {
   Result<void> sync(Bytes& bytes, bool with_size);
   Result<void> truncate(Bytes& bytes, std::uint64_t size);
 
-  std::map<Content, Bytes> contents_;
+  // The contents of a name.
+  [[nodiscard]] Bytes& at(Content content) { return *contents_[std::to_underlying(content)]; }
+  [[nodiscard]] const Bytes& at(Content content) const { return *contents_[std::to_underlying(content)]; }
+  Content make(Bytes bytes);
+
+  std::vector<std::optional<Bytes>> contents_;  // By content; what was dropped is none.
   Names names_;
   Names durable_names_;
   std::vector<NameChange> changes_;
   std::set<std::string> locks_;
-  std::uint64_t next_content_ = 1;
   std::uint64_t epoch_ = 1;  // Files of an earlier one are void.
   std::uint64_t operations_ = 0;
   std::uint64_t capacity_ = UINT64_MAX;

@@ -10,8 +10,17 @@ namespace {
 
 constexpr std::array<char, Image::sector_bytes> zeros{};
 
+// The first byte is, and each is as the one before it.
 bool is_zero(ByteView bytes) {
-  return std::memcmp(bytes.data(), zeros.data(), bytes.size()) == 0;
+  return bytes.empty() || (bytes.front() == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+// A half of the bytes at a time, as long as there are only zeros in it: what is left of them.
+ByteView without_blank_end(ByteView bytes) {
+  while (bytes.size() > 1 && is_zero(bytes.substr(bytes.size() / 2))) {
+    bytes.remove_suffix(bytes.size() - bytes.size() / 2);
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -39,16 +48,15 @@ std::size_t Image::read(std::size_t offset, std::span<char> into) const {
 void Image::resize(std::size_t size) {
   const std::size_t kept = size % sector_bytes;
   if (size < size_ && kept != 0 && sectors_[size / sector_bytes]) {
-    put(size, ByteView(zeros.data(), sector_bytes - kept));
+    put(size, ByteView(zeros.data(), sector_bytes - kept), true);
   }
   sectors_.resize((size + sector_bytes - 1) / sector_bytes);
   size_ = size;
 }
 
 // Within one sector.
-void Image::put(std::size_t offset, ByteView from) {
+void Image::put(std::size_t offset, ByteView from, bool is_blank) {
   std::shared_ptr<Sector>& sector = sectors_[offset / sector_bytes];
-  const bool is_blank = is_zero(from);
   if (is_blank && (!sector || from.size() == sector_bytes)) {
     sector.reset();
     return;
@@ -63,10 +71,12 @@ void Image::put(std::size_t offset, ByteView from) {
 
 void Image::write(std::size_t offset, ByteView from) {
   ensure(offset + from.size() <= size_, "what is written has its place");
+  std::size_t filled = without_blank_end(from).size();
   while (!from.empty()) {
     const std::size_t length = std::min(from.size(), sector_bytes - offset % sector_bytes);
-    put(offset, from.substr(0, length));
+    put(offset, from.substr(0, length), filled == 0);
     from.remove_prefix(length);
+    filled -= std::min(filled, length);
     offset += length;
   }
 }
@@ -80,7 +90,7 @@ void Image::copy(const Image& from, std::size_t start, std::size_t end) {
     if (next - start == sector_bytes) {
       sectors_[place] = sector;
     } else {
-      put(start, ByteView((sector ? sector->data() : zeros.data()) + start % sector_bytes, next - start));
+      put(start, ByteView((sector ? sector->data() : zeros.data()) + start % sector_bytes, next - start), !sector);
     }
     start = next;
   }

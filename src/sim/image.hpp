@@ -33,7 +33,7 @@ class Image {
  private:
   using Sector = std::array<char, sector_bytes>;
 
-  void put(std::size_t offset, ByteView from);
+  void put(std::size_t offset, ByteView from, bool is_blank);
 
   std::size_t size_ = 0;
   std::vector<std::shared_ptr<Sector>> sectors_;  // None: zeros. Behind the size too there are only zeros.

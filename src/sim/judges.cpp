@@ -13,19 +13,23 @@ std::uint64_t key_of(Term term, Index index) {
   return (raw(term) << 40U) ^ raw(index);
 }
 
-std::size_t count_held(const std::vector<NodeId>& voters, const std::function<bool(NodeId)>& holds) {
-  return static_cast<std::size_t>(std::ranges::count_if(voters, holds));
-}
-
-// Voters of the incoming set; the core's arithmetic is not trusted with this.
-std::vector<NodeId> incoming_voters(const raft::Configuration& configuration) {
-  std::vector<NodeId> voters;
-  for (const raft::Member& member : configuration.members) {
+// Of the voters of the incoming set, or of those that go; the core's arithmetic is not trusted with this.
+template <class Holds>
+bool is_held_by_most(const std::vector<raft::Member>& incoming, Holds holds) {
+  std::size_t voters = 0;
+  std::size_t held = 0;
+  for (const raft::Member& member : incoming) {
     if (member.role == raft::MemberRole::voter) {
-      voters.push_back(member.id);
+      ++voters;
+      held += holds(member.id) ? 1U : 0U;
     }
   }
-  return voters;
+  return held > voters / 2;
+}
+
+template <class Holds>
+bool is_held_by_most(const std::vector<NodeId>& outgoing, Holds holds) {
+  return static_cast<std::size_t>(std::ranges::count_if(outgoing, holds)) > outgoing.size() / 2;
 }
 
 }  // namespace
@@ -34,6 +38,21 @@ void Judges::violate(std::string invariant, std::string words) {
   if (!violation_) {
     violation_ = Violation{.invariant = std::move(invariant), .words = std::move(words)};
   }
+}
+
+Judges::Server& Judges::server_of(NodeId id) {
+  if (raw(id) >= servers_.size()) {
+    servers_.resize(raw(id) + 1);
+  }
+  std::unique_ptr<Server>& server = servers_[raw(id)];
+  if (!server) {
+    server = std::make_unique<Server>();
+  }
+  return *server;
+}
+
+const Judges::Server* Judges::find_server(NodeId id) const {
+  return raw(id) < servers_.size() ? servers_[raw(id)].get() : nullptr;
 }
 
 std::string Judges::name(NodeId id) const {
@@ -75,7 +94,7 @@ void Judges::forget_unsaid(const Server& server, Term durable_term) {
 }
 
 void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all) {
-  Server& server = servers_[id];
+  Server& server = server_of(id);
   LogModel model;
   const Index start = log.snapshot.index;
   std::optional<Position> position = canon_.at(start);
@@ -114,13 +133,13 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
 }
 
 void Judges::wiped(NodeId id, std::uint64_t incarnation) {
-  Server& server = servers_[id];
+  Server& server = server_of(id);
   server = Server{.former = std::move(server.durable), .incarnation = incarnation};
 }
 
 void Judges::staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
                     std::span<const raft::Entry> entries) {
-  Server& server = servers_[core.self()];
+  Server& server = server_of(core.self());
   Write write{.token = token, .hard_state = hard_state, .first = {}, .entries = {}};
   const bool leads = core.role() == raft::Role::leader;
   if (!entries.empty()) {
@@ -150,7 +169,7 @@ void Judges::staged(const raft::Core& core, raft::PersistToken token, const std:
 }
 
 void Judges::persisted(NodeId id, raft::PersistToken token) {
-  Server& server = servers_[id];
+  Server& server = server_of(id);
   while (!server.writes.empty() && server.writes.front().token <= token) {
     put(server, server.writes.front());
     server.writes.pop_front();
@@ -160,7 +179,7 @@ void Judges::persisted(NodeId id, raft::PersistToken token) {
 // ---- What is said: I-101, I-102, I-106.
 
 void Judges::sent(NodeId id, const raft::Envelope& envelope) {
-  const Server& server = servers_[id];
+  const Server& server = server_of(id);
   const raft::Message& message = envelope.message;
   const auto* request = std::get_if<raft::VoteRequest>(&message);
   const auto* vote = std::get_if<raft::VoteReply>(&message);
@@ -205,7 +224,7 @@ void Judges::led(const raft::Core& core) {
     return;
   }
   const Index needed = std::prev(later)->second;
-  const Server& server = servers_[core.self()];
+  const Server& server = server_of(core.self());
   const std::optional<Position> held = server.memory.at(needed);
   const bool is_in_snapshot = !held && server.memory.last() >= needed;
   if (!is_in_snapshot && held != canon_.at(needed)) {
@@ -234,7 +253,7 @@ void Judges::judge_configuration(const raft::Core& core, Server& server, const r
 }
 
 void Judges::turned(const raft::Core& core) {
-  Server& server = servers_[core.self()];
+  Server& server = server_of(core.self());
   if (core.commit_index() != server.commit) {
     judge_commit(core, server);
   }
@@ -272,15 +291,13 @@ void Judges::judge_commit(const raft::Core& core, Server& server) {
 
 bool Judges::is_held(const raft::Configuration& configuration, Index index) const {
   const auto holds = [this, index](NodeId id) {
-    const auto at = servers_.find(id);
+    const Server* server = find_server(id);
     // What a disk held when it was lost was acknowledged all the same.
-    return at != servers_.end() &&
-           (at->second.durable.at(index) == canon_.at(index) || at->second.former.at(index) == canon_.at(index));
+    return server != nullptr &&
+           (server->durable.at(index) == canon_.at(index) || server->former.at(index) == canon_.at(index));
   };
-  const std::vector<NodeId> incoming = incoming_voters(configuration);
-  return count_held(incoming, holds) > incoming.size() / 2 &&
-         (configuration.outgoing.empty() ||
-          count_held(configuration.outgoing, holds) > configuration.outgoing.size() / 2);
+  return is_held_by_most(configuration.members, holds) &&
+         (configuration.outgoing.empty() || is_held_by_most(configuration.outgoing, holds));
 }
 
 // The first to know a commitment is a leader: then a quorum holds it on disk. The newest configuration may have come in
@@ -295,13 +312,13 @@ void Judges::judge_quorum(const raft::Core& core, Index index) {
 
 void Judges::judge_progress(const raft::Core& core) {
   for (const raft::Progress& peer : core.peers()) {
-    const auto at = servers_.find(peer.id());
+    const Server* server = find_server(peer.id());
     const raft::Member* member = raft::find_member(core.configuration(), peer.id());
-    const bool is_same = at != servers_.end() && member != nullptr &&
-                         member->incarnation_high == at->second.incarnation.value_or(member->incarnation_high);
+    const bool is_same = server != nullptr && member != nullptr &&
+                         member->incarnation_high == server->incarnation.value_or(member->incarnation_high);
     // A peer of a later term may have cut back what it once acknowledged to this leader, which does not know of it yet.
-    const bool may_know = is_same && at->second.hard_state.term <= core.term();
-    const bool is_true = peer.next_index() > peer.match() && (!may_know || peer.match() <= at->second.durable.last()) &&
+    const bool may_know = is_same && server->hard_state.term <= core.term();
+    const bool is_true = peer.next_index() > peer.match() && (!may_know || peer.match() <= server->durable.last()) &&
                          peer.inflight_messages() <= core.config().limits.inflight_messages_max;
     if (!is_true) {
       violate("I-111", name(core.self()) + " is wrong about " + raft::describe(peer));
@@ -312,7 +329,7 @@ void Judges::judge_progress(const raft::Core& core) {
 // ---- The state machine: I-109, I-110, I-112, I-301.
 
 void Judges::applied(const raft::Core& core, const raft::Entry& entry, std::uint64_t digest) {
-  Server& server = servers_[core.self()];
+  Server& server = server_of(core.self());
   if (entry.index != next(server.applied) || entry.index > core.commit_index() || entry.index > server.durable.last()) {
     violate("I-110", fmt::format("{} applies {} after {}", name(core.self()), raw(entry.index), raw(server.applied)));
   }
@@ -321,23 +338,27 @@ void Judges::applied(const raft::Core& core, const raft::Entry& entry, std::uint
   if (!held || server.memory.at(entry.index) != held) {
     violate("I-109", fmt::format("{} applies another entry {} than is committed", name(core.self()), raw(entry.index)));
   }
-  const auto [known, is_new] = digests_.try_emplace(raw(entry.index), digest);
-  if (known->second != digest) {
+  if (raw(entry.index) >= digests_.size()) {
+    digests_.resize(raw(entry.index) + 1);
+  }
+  std::optional<std::uint64_t>& known = digests_[raw(entry.index)];
+  known = known.value_or(digest);
+  if (known != digest) {
     violate("I-301", fmt::format("{} has another state at {} than somebody else", name(core.self()), raw(entry.index)));
   }
 }
 
 void Judges::snapshot_saved(raft::LogId point, std::uint64_t digest) {
   const std::optional<Position> held = canon_.at(point.index);
-  const auto known = digests_.find(raw(point.index));
-  if (!held || held->term != point.term || (known != digests_.end() && known->second != digest)) {
+  const std::uint64_t known = raw(point.index) < digests_.size() ? digests_[raw(point.index)].value_or(digest) : digest;
+  if (!held || held->term != point.term || known != digest) {
     violate("I-112", "a snapshot at " + raft::describe(point) + " is not of the committed state");
   }
 }
 
 void Judges::snapshot_installed(NodeId id, raft::LogId point, std::uint64_t digest) {
   snapshot_saved(point, digest);
-  Server& server = servers_[id];
+  Server& server = server_of(id);
   const std::optional<Position> held = canon_.at(point.index);
   if (!held) {
     return;

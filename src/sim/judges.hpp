@@ -3,14 +3,15 @@
 // Judges outside the core: they see what every server writes, says, commits and applies, believe none of them, and hold
 // it against the invariants of the catalogue (I-101 to I-112, I-204, I-301) at every step.
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -90,6 +91,8 @@ class Judges {
     Index index{};
   };
 
+  [[nodiscard]] Server& server_of(NodeId id);
+  [[nodiscard]] const Server* find_server(NodeId id) const;
   static void put(Server& server, const Write& write);
   void forget_unsaid(const Server& server, Term durable_term);
   static bool matches(const Server& server, const raft::Recovered& log, const LogModel& recovered);
@@ -101,14 +104,14 @@ class Judges {
   void judge_progress(const raft::Core& core);
   void judge_configuration(const raft::Core& core, Server& server, const raft::Entry& entry);
 
-  std::map<NodeId, Server> servers_;
+  std::vector<std::unique_ptr<Server>> servers_;  // By id.
   std::map<Term, NodeId> leaders_;
   std::map<std::pair<NodeId, Term>, NodeId> votes_;
-  std::unordered_map<std::uint64_t, std::uint64_t> known_;    // Log id to running hash.
-  std::map<Term, Index> committed_in_;                        // What was committed by then.
-  LogModel canon_;                                            // What is committed.
-  std::unordered_map<std::uint64_t, std::uint64_t> digests_;  // Of the state, by index.
-  std::unordered_map<std::uint64_t, Mark> marks_;
+  boost::unordered_flat_map<std::uint64_t, std::uint64_t> known_;  // Log id to running hash.
+  std::map<Term, Index> committed_in_;                             // What was committed by then.
+  LogModel canon_;                                                 // What is committed.
+  std::vector<std::optional<std::uint64_t>> digests_;              // Of the state, by index.
+  boost::unordered_flat_map<std::uint64_t, Mark> marks_;
   std::size_t truncations_ = 0;
   std::size_t inherited_ = 0;
   std::optional<Violation> violation_;

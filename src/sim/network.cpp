@@ -42,7 +42,7 @@ void Network::lose(NodeId from, NodeId to) {
   scheduler_.after(notice_us, [this, from, to] { ends_.lost(from, to); });
 }
 
-void Network::send(Speaker from, NodeId to, raft::Message message) {
+void Network::send(Speaker from, NodeId to, raft::Message&& message) {
   ++sent_;
   if (is_cut(from.id, to)) {
     lose(from.id, to);
@@ -58,12 +58,12 @@ void Network::send(Speaker from, NodeId to, raft::Message message) {
     arrival = newest = std::max(arrival, newest);
   }
   if (weather_.repeat_per_mille > 0 && prng_.chance(weather_.repeat_per_mille, 1000)) {
-    carry(from, to, message, after_us(arrival, prng_.between(0, weather_.repeat_us)));
+    carry(from, to, raft::Message(message), after_us(arrival, prng_.between(0, weather_.repeat_us)));
   }
   carry(from, to, std::move(message), arrival);
 }
 
-void Network::carry(Speaker from, NodeId to, raft::Message message, MonoTime arrival) {
+void Network::carry(Speaker from, NodeId to, raft::Message&& message, MonoTime arrival) {
   scheduler_.at(arrival, [this, from, to, message = std::move(message)]() mutable {
     if (is_cut(from.id, to)) {
       ++dropped_;

@@ -38,6 +38,8 @@ struct Speaker {
 
 class Network {
  public:
+  static constexpr std::size_t servers_max = 16;
+
   // What arrives, and that something to `to` was lost (the link broke) as `from` notices it.
   struct Ends {
     std::function<void(Speaker from, NodeId to, raft::Message&& message)> deliver;
@@ -46,7 +48,7 @@ class Network {
 
   Network(Scheduler& scheduler, Prng prng, Ends ends);
 
-  void send(Speaker from, NodeId to, raft::Message message);
+  void send(Speaker from, NodeId to, raft::Message&& message);
 
   [[nodiscard]] Weather& weather() { return weather_; }
   // Cuts count: what was cut twice is whole when it was mended twice.
@@ -61,11 +63,10 @@ class Network {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
-  static constexpr std::size_t servers_max = 16;
   static std::size_t link(NodeId from, NodeId to);
   [[nodiscard]] std::int64_t draw_delay(NodeId from, NodeId to);
   void lose(NodeId from, NodeId to);
-  void carry(Speaker from, NodeId to, raft::Message message, MonoTime arrival);
+  void carry(Speaker from, NodeId to, raft::Message&& message, MonoTime arrival);
 
   Scheduler& scheduler_;
   Prng prng_;

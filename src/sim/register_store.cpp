@@ -14,6 +14,7 @@ namespace quorate::sim {
 namespace {
 
 constexpr std::size_t write_bytes = 8 + 4 + 1 + 8 + 8;
+constexpr std::size_t header_bytes_about = 64;  // Of a command.
 
 template <class Number>
 void put(char*& at, Number number) {
@@ -49,6 +50,7 @@ Blob encode(const RegisterWrite& write, const wire::StreamId& stream, std::size_
   put(at, write.expected);
   put(at, write.value);
   std::string command;
+  command.reserve(request.size() + header_bytes_about);
   wire::encode_command(command, wire::Command{.kind = wire::CommandKind::client_request,
                                               .stream = stream,
                                               .number = 1,

@@ -293,7 +293,7 @@ void Server::deliver(Speaker from, raft::Message&& message) {
     ++counters_.foreign_messages;
     return;
   }
-  process_->heard[from.id] = from.incarnation;
+  process_->heard[raw(from.id)] = from.incarnation;
   around_.trace.receive(from.id, id_, message);
   const Result<void> taken = process_->core->step(from.id, std::move(message));
   if (!taken) {
@@ -425,11 +425,14 @@ void Server::obey() {
     // An answer goes back over the link that brought the request.
     const Speaker speaker{.id = id_,
                           .incarnation = incarnation_,
-                          .expects = is_answer(envelope.message) ? process.heard[envelope.to]
+                          .expects = is_answer(envelope.message) ? process.heard[raw(envelope.to)]
                                                                  : incarnation_of(core.configuration(), envelope.to)};
     around_.network.send(speaker, envelope.to, std::move(envelope.message));
   }
-  apply();
+  if (process.pump->has_committed()) {
+    apply();
+  }
+  take_snapshot_in_time();
   answer_reads();
   serve_peers();
   if (output.change) {
@@ -461,6 +464,10 @@ void Server::apply() {
     std::ranges::for_each(row, [this](const raft::Entry& entry) { apply(entry); });
     process.pump->applied(row.size());
   } while (process.pump->has_committed());
+}
+
+void Server::take_snapshot_in_time() {
+  const Process& process = *process_;
   if (raw(process.store.position().index) - raw(process.snapshot_index) >= around_.knobs.snapshot_entries) {
     take_snapshot();
   }

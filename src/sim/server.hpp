@@ -151,6 +151,7 @@ class Server {
   void end_house_keeping();
   void apply();
   void apply(const raft::Entry& entry);
+  void take_snapshot_in_time();
   void answer_reads();
   void serve_peers();
   void end_log_reading();

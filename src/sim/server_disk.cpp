@@ -267,6 +267,7 @@ void Server::install() {
     return;
   }
   apply();
+  take_snapshot_in_time();
   process.snapshot.reset();
   const raft::SnapshotId id = *std::exchange(process.install, std::nullopt);
   RegisterStore store(around_.knobs.keys + weak_keys);

@@ -3,9 +3,10 @@
 // What a Server's process is made of; private to it. Spread by duty: server.cpp (life, messages, turns),
 // server_disk.cpp (flushes, snapshots, what peers want from the disk).
 
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -50,9 +51,9 @@ struct Server::Process {
   std::optional<SnapshotJob> snapshot;
   Index snapshot_index{};  // Of the newest one that was begun.
 
-  std::map<NodeId, std::uint64_t> heard;  // Each peer's incarnation, as it spoke last.
-  std::map<std::uint64_t, Reply> writes;  // By mark.
-  std::map<std::uint64_t, WaitingRead> reads;
+  std::array<std::uint64_t, Network::servers_max> heard{};  // Each peer's incarnation, as it spoke last.
+  boost::unordered_flat_map<std::uint64_t, Reply> writes;   // By mark.
+  boost::unordered_flat_map<std::uint64_t, WaitingRead> reads;
   std::uint64_t last_read = 0;
 
   // As of the last turn.

@@ -78,6 +78,7 @@ Result<void> Wal::Flush::Job::take_spare(std::uint64_t bytes) {
 }
 
 Result<void> Wal::Flush::Job::roll(std::uint64_t bytes) {
+  ensure(generation != 0, "whoever takes a flush that does not fit names the next segment's generation");
   if (auto taken = take_spare(bytes); !taken) {
     return taken;
   }

@@ -76,7 +76,6 @@ std::unique_ptr<Wal::Flush::Job> Wal::State::take_end() {
   job->writer = std::move(writer);
   job->buffer = std::move(spent_buffer);
   job->segment_bytes = config.segment_bytes;
-  job->generation = next_generation();
   spent.clear();
   spent.token = staged.token;
   spent.commit_hint = staged.commit_hint;
@@ -91,6 +90,7 @@ Wal::Flush Wal::take_flush() {
   auto job = state.take_end();
   const std::uint64_t bytes = job->staged.bytes_on_disk();
   if (job->writer.room() < bytes) {
+    job->generation = state.next_generation();
     job->spare = state.take_ready(wire::log_block_bytes + bytes, false);
     job->hasty_path = state.next_spare_path();
   }
@@ -105,6 +105,7 @@ Wal::Flush Wal::take_install(const std::string& staged, raft::LogId point) {
   job->kind = Flush::Job::Kind::install;
   job->staged_snapshot = staged;
   job->point = point;
+  job->generation = state.next_generation();
   job->spare = state.take_ready(2 * wire::log_block_bytes, false);
   job->hasty_path = state.next_spare_path();
   return Flush{std::move(job)};
@@ -267,19 +268,20 @@ std::optional<Wal::Flush> Wal::take_spare_job() {
   if (state.housekeeping || state.dead) {
     return std::nullopt;
   }
+  std::vector<Segment> released = state.take_released();
+  if (released.empty() && !state.lacks_files()) {
+    state.spare_failed = false;
+    state.blocked = false;  // Every spare is there: what waits for more than a spare may try again.
+    return std::nullopt;
+  }
   auto job = std::make_unique<Flush::Job>();
-  job->released = state.take_released();
+  job->released = std::move(released);
   job->released_end = job->released.empty() ? 0 : job->released.back().sequence + 1;
   if (state.lacks_reserve()) {
     job->wanted.push_back(Spare{state.reserve_path(), state.reserve_bytes()});
   }
   if (state.spares.empty() && job->released.empty()) {
     job->wanted.push_back(Spare{state.next_spare_path(), state.config.segment_bytes});
-  }
-  if (job->released.empty() && job->wanted.empty()) {
-    state.spare_failed = false;
-    state.blocked = false;  // Every spare is there: what waits for more than a spare may try again.
-    return std::nullopt;
   }
   job->kind = Flush::Job::Kind::housekeeping;
   job->directory = state.directory;
