@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
+#include <iterator>
 #include <variant>
 
 #include "raft/describe.hpp"
@@ -15,7 +17,7 @@ std::uint64_t key_of(Term term, Index index) {
 
 // Of the voters of the incoming set, or of those that go; the core's arithmetic is not trusted with this.
 template <class Holds>
-bool is_held_by_most(const std::vector<raft::Member>& incoming, Holds holds) {
+bool holds_for_most(const std::vector<raft::Member>& incoming, Holds holds) {
   std::size_t voters = 0;
   std::size_t held = 0;
   for (const raft::Member& member : incoming) {
@@ -28,8 +30,33 @@ bool is_held_by_most(const std::vector<raft::Member>& incoming, Holds holds) {
 }
 
 template <class Holds>
-bool is_held_by_most(const std::vector<NodeId>& outgoing, Holds holds) {
+bool holds_for_most(const std::vector<NodeId>& outgoing, Holds holds) {
   return static_cast<std::size_t>(std::ranges::count_if(outgoing, holds)) > outgoing.size() / 2;
+}
+
+template <class Holds>
+bool holds_for_quorum(const raft::Configuration& configuration, Holds holds) {
+  return holds_for_most(configuration.members, holds) &&
+         (configuration.outgoing.empty() || holds_for_most(configuration.outgoing, holds));
+}
+
+// By brute force: that no quorum of the one can decide behind the back of a quorum of the other (I-108).
+bool quorums_meet(const raft::Configuration& a, const raft::Configuration& b) {
+  std::set<NodeId> everybody;
+  for (const raft::Configuration* each : {&a, &b}) {
+    std::ranges::transform(each->members, std::inserter(everybody, everybody.end()), &raft::Member::id);
+    everybody.insert(each->outgoing.begin(), each->outgoing.end());
+  }
+  const std::vector<NodeId> ids(everybody.begin(), everybody.end());
+  for (std::uint64_t chosen = 0; chosen < std::uint64_t{1} << ids.size(); ++chosen) {
+    const auto is_chosen = [&](NodeId id) {
+      return (chosen >> static_cast<unsigned>(std::ranges::lower_bound(ids, id) - ids.begin()) & 1U) != 0;
+    };
+    if (holds_for_quorum(a, is_chosen) && holds_for_quorum(b, std::not_fn(is_chosen))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -75,8 +102,9 @@ void Judges::put(Server& server, const Write& write) {
 bool Judges::matches(const Server& server, const raft::Recovered& log, const LogModel& recovered) {
   const bool is_same = server.durable.last() == recovered.last() && server.durable.back() == recovered.back();
   // The last life may have ended while it put a snapshot in the place of a log that did not hold its point.
-  const bool is_replaced =
-      log.entries.empty() && log.snapshot.index > Index{} && server.durable.at(log.snapshot.index) != recovered.back();
+  // An older snapshot is never that: what it knew to be committed it holds.
+  const bool is_replaced = log.entries.empty() && log.snapshot.index > server.commit &&
+                           server.durable.at(log.snapshot.index) != recovered.back();
   return server.hard_state == log.hard_state && (is_same || is_replaced);
 }
 
@@ -126,6 +154,8 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
   server.durable = model;
   server.memory = std::move(model);
   server.hard_state = log.hard_state;
+  server.newest = log.hard_state;
+  server.led = Term{};
   server.writes.clear();
   server.commit = Index{};
   server.applied = start;
@@ -134,19 +164,25 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
 
 void Judges::wiped(NodeId id, std::uint64_t incarnation) {
   Server& server = server_of(id);
-  server = Server{.former = std::move(server.durable), .incarnation = incarnation};
+  server = Server{.former = std::move(server.durable), .counted = {}, .incarnation = incarnation};
+  for (auto vote = votes_.lower_bound({id, Term{}}); vote != votes_.end() && vote->first.first == id;) {
+    former_votes_.emplace(id, vote->first.second, vote->second);
+    vote = votes_.erase(vote);
+  }
 }
 
 void Judges::staged(const raft::Core& core, raft::PersistToken token, const std::optional<raft::HardState>& hard_state,
                     std::span<const raft::Entry> entries) {
   Server& server = server_of(core.self());
   Write write{.token = token, .hard_state = hard_state, .first = {}, .entries = {}};
-  const bool leads = core.role() == raft::Role::leader;
+  if (hard_state) {
+    judge_hard_state(core.self(), server, *hard_state);
+  }
   if (!entries.empty()) {
     write.first = entries.front().index;
     if (write.first <= server.memory.last()) {
       ++truncations_;
-      if (leads && server.memory.at(write.first)->term == core.term()) {
+      if (core.role() == raft::Role::leader) {
         violate("I-103", name(core.self()) + " changes its own log while it leads");
       }
       if (write.first <= server.commit) {
@@ -166,6 +202,18 @@ void Judges::staged(const raft::Core& core, raft::PersistToken token, const std:
     }
   }
   server.writes.push_back(std::move(write));
+}
+
+void Judges::judge_hard_state(NodeId id, Server& server, const raft::HardState& next) {
+  const raft::HardState& known = server.newest;
+  if (next.term < known.term) {
+    violate("I-106", fmt::format("{} goes back from term {} to {}", name(id), raw(known.term), raw(next.term)));
+  }
+  if (next.term == known.term && known.vote != NodeId{} && next.vote != known.vote) {
+    violate("I-102", fmt::format("{} changes its vote of term {} from {} to {}", name(id), raw(known.term),
+                                 raw(known.vote), raw(next.vote)));
+  }
+  server.newest = next;
 }
 
 void Judges::persisted(NodeId id, raft::PersistToken token) {
@@ -190,24 +238,33 @@ void Judges::sent(NodeId id, const raft::Envelope& envelope) {
     violate("I-106", name(id) + " says more than its disk knows: " + raft::describe(message));
   }
   const auto* reply = std::get_if<raft::AppendReply>(&message);
-  if (reply != nullptr && reply->is_accepted && reply->match > server.durable.last()) {
+  // By position, not by index alone: the entry that stands there on disk may be the one that it takes the place of
+  // . What a later term replaced since counts for nobody.
+  if (reply != nullptr && reply->is_accepted && reply->term >= server.newest.term &&
+      (reply->match > server.durable.last() || server.durable.at(reply->match) != server.memory.at(reply->match))) {
     violate("I-106", name(id) + " acknowledges what is not durable: " + raft::describe(message));
   }
   if (vote != nullptr && !vote->is_pre && vote->is_granted) {
-    const auto [known, is_new] = votes_.try_emplace({id, vote->term}, envelope.to);
-    if (known->second != envelope.to) {
-      violate("I-102", fmt::format("{} votes for {} and {} in term {}", name(id), raw(known->second), raw(envelope.to),
-                                   raw(vote->term)));
-    }
+    judge_vote(id, vote->term, envelope.to);
     if (server.hard_state.term == vote->term && server.hard_state.vote != envelope.to) {
       violate("I-106", name(id) + " grants a vote that is not durable");
     }
   }
   if (request != nullptr && !request->is_pre) {
+    judge_vote(id, request->term, id);
     const bool is_durable = server.hard_state.term > request->term || server.hard_state.vote == id;
-    if (!is_durable || request->last.index > server.durable.last()) {
+    const std::optional<Position> last = server.durable.at(request->last.index);
+    if (!is_durable || !last || last->term != request->last.term) {
       violate("I-106", name(id) + " asks for votes with what it may lose");
     }
+  }
+}
+
+void Judges::judge_vote(NodeId voter, Term term, NodeId candidate) {
+  const auto [known, is_new] = votes_.try_emplace({voter, term}, candidate);
+  if (known->second != candidate) {
+    violate("I-102", fmt::format("{} votes for {} and {} in term {}", name(voter), raw(known->second), raw(candidate),
+                                 raw(term)));
   }
 }
 
@@ -217,6 +274,9 @@ void Judges::led(const raft::Core& core) {
     violate("I-101",
             fmt::format("servers {} and {} both lead term {}", raw(known->second), raw(core.self()), raw(core.term())));
   }
+  Server& server = server_of(core.self());
+  server.led = core.term();
+  judge_election(core, server);
   // Committed in an earlier term: who wakes and counts its votes may have been overruled by a later one, which has gone
   // on.
   const auto later = committed_in_.lower_bound(core.term());
@@ -224,12 +284,26 @@ void Judges::led(const raft::Core& core) {
     return;
   }
   const Index needed = std::prev(later)->second;
-  const Server& server = server_of(core.self());
   const std::optional<Position> held = server.memory.at(needed);
   const bool is_in_snapshot = !held && server.memory.last() >= needed;
   if (!is_in_snapshot && held != canon_.at(needed)) {
     violate("I-104", fmt::format("{} leads term {} without the committed entry {}", name(core.self()), raw(core.term()),
                                  raw(needed)));
+  }
+}
+
+// Whoever it asked was asked by the configuration of then; it may have appended one since it leads.
+void Judges::judge_election(const raft::Core& core, const Server& server) {
+  const Term term = core.term();
+  const auto has_voted = [&](NodeId id) {
+    const auto vote = votes_.find({id, term});
+    // Durable where anybody else was asked (I-106); who decides alone may lead while its vote is being written.
+    const bool is_own = id == core.self() && server.newest == raft::HardState{.term = term, .vote = id};
+    return is_own || (vote != votes_.end() && vote->second == core.self()) ||
+           former_votes_.contains({id, term, core.self()});
+  };
+  if (!holds_for_quorum(server.counted, has_voted) && !holds_for_quorum(core.configuration(), has_voted)) {
+    violate("I-108", fmt::format("{} leads term {} without the votes of a quorum", name(core.self()), raw(term)));
   }
 }
 
@@ -250,6 +324,12 @@ void Judges::judge_configuration(const raft::Core& core, Server& server, const r
                                  raw(entry.index), raw(server.configuration)));
   }
   server.configuration = entry.index;
+  const raft::Configuration& before = core.configuration_at(previous(entry.index)).configuration;
+  const raft::Configuration& after = core.configuration_at(entry.index).configuration;
+  if (!before.members.empty() && !quorums_meet(before, after)) {
+    violate("I-108", fmt::format("{} appends configuration {}, whose quorums need not meet those of the one before",
+                                 name(core.self()), raw(entry.index)));
+  }
 }
 
 void Judges::turned(const raft::Core& core) {
@@ -259,6 +339,9 @@ void Judges::turned(const raft::Core& core) {
   }
   if (core.role() == raft::Role::leader) {
     judge_progress(core);
+  }
+  if (server.counted != core.configuration()) {
+    server.counted = core.configuration();
   }
 }
 
@@ -284,8 +367,8 @@ void Judges::judge_commit(const raft::Core& core, Server& server) {
             fmt::format("{} commits another entry {} than was committed before", name(core.self()), raw(commit)));
   }
   if (is_news) {
-    committed_in_[core.term()] = commit;
-    judge_quorum(core, commit);
+    judge_quorum(core, server, commit);
+    committed_in_[server.led] = commit;
   }
 }
 
@@ -296,15 +379,17 @@ bool Judges::is_held(const raft::Configuration& configuration, Index index) cons
     return server != nullptr &&
            (server->durable.at(index) == canon_.at(index) || server->former.at(index) == canon_.at(index));
   };
-  return is_held_by_most(configuration.members, holds) &&
-         (configuration.outgoing.empty() || is_held_by_most(configuration.outgoing, holds));
+  return holds_for_quorum(configuration, holds);
 }
 
-// The first to know a commitment is a leader: then a quorum holds it on disk. The newest configuration may have come in
-// the same turn.
-void Judges::judge_quorum(const raft::Core& core, Index index) {
-  if (core.role() == raft::Role::leader && !is_held(core.configuration(), index) &&
-      !is_held(core.configuration_at(index).configuration, index)) {
+// The first to commit is a leader, by counting, and it counts for an entry of its own term; then a quorum holds
+// that on disk. A configuration that it appended in the same turn counts at once.
+void Judges::judge_quorum(const raft::Core& core, const Server& server, Index index) {
+  if (canon_.back().term != server.led || server.led == Term{}) {
+    violate("I-104", fmt::format("{} is the first to commit {}.{}, and the newest term that it led is {}",
+                                 name(core.self()), raw(canon_.back().term), raw(index), raw(server.led)));
+  }
+  if (!is_held(server.counted, index) && !is_held(core.configuration(), index)) {
     violate("I-105",
             fmt::format("{} commits {} without a quorum that holds it on disk", name(core.self()), raw(index)));
   }

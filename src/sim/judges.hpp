@@ -10,8 +10,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -78,6 +80,9 @@ class Judges {
     LogModel durable = {};  //
     LogModel former = {};   // Of the disk before, when that was lost.
     raft::HardState hard_state = {};
+    raft::HardState newest = {};  // With what is not durable yet.
+    Term led{};                   // The newest term that it led in this life.
+    raft::Configuration counted;  // By which it counted when it was looked at last.
     std::deque<Write> writes = {};
     Index commit{};
     Index applied{};
@@ -99,14 +104,18 @@ class Judges {
   [[nodiscard]] std::string name(NodeId id) const;
   void judge_match(NodeId id, Index index, const Position& position);
   void judge_commit(const raft::Core& core, Server& server);
-  void judge_quorum(const raft::Core& core, Index index);
+  void judge_hard_state(NodeId id, Server& server, const raft::HardState& next);
+  void judge_vote(NodeId voter, Term term, NodeId candidate);
+  void judge_election(const raft::Core& core, const Server& server);
+  void judge_quorum(const raft::Core& core, const Server& server, Index index);
   [[nodiscard]] bool is_held(const raft::Configuration& configuration, Index index) const;
   void judge_progress(const raft::Core& core);
   void judge_configuration(const raft::Core& core, Server& server, const raft::Entry& entry);
 
   std::vector<std::unique_ptr<Server>> servers_;  // By id.
   std::map<Term, NodeId> leaders_;
-  std::map<std::pair<NodeId, Term>, NodeId> votes_;
+  std::map<std::pair<NodeId, Term>, NodeId> votes_;                // That left their servers, a candidate's own too.
+  std::set<std::tuple<NodeId, Term, NodeId>> former_votes_;        // Of disks that were lost since.
   boost::unordered_flat_map<std::uint64_t, std::uint64_t> known_;  // Log id to running hash.
   std::map<Term, Index> committed_in_;                             // What was committed by then.
   LogModel canon_;                                                 // What is committed.

@@ -90,22 +90,20 @@ std::optional<RegisterStore::Applied> RegisterStore::apply(const raft::Entry& en
   const Result<RegisterWrite> write = decode_register_write(entry);
   ensure(write.has_value() && write->key < values_.size(), "only what was proposed is committed");
   Applied applied{.write = *write};
-  std::int64_t& value = values_[write->key];
+  const std::int64_t value = values_[write->key];
   applied.took_effect = !write->is_compare_and_set || value == write->expected;
   if (applied.took_effect) {
-    value = write->value;
+    set(write->key, write->value);
   }
   return applied;
 }
 
-std::uint64_t RegisterStore::digest_of_values() const {
-  std::uint64_t digest = digest_;
-  for (const std::int64_t value : values_) {
-    std::array<char, sizeof value> bytes{};
-    std::memcpy(bytes.data(), &value, sizeof value);
-    digest = checksum(ByteView(bytes.data(), bytes.size()), digest);
-  }
-  return digest;
+void RegisterStore::set(std::size_t key, std::int64_t value) {
+  const auto digest_of = [key](const std::int64_t& each) {
+    return checksum(ByteView(reinterpret_cast<const char*>(&each), sizeof each), key + 1);
+  };
+  values_digest_ += digest_of(value) - digest_of(values_[key]);
+  values_[key] = value;
 }
 
 void RegisterStore::write_items(const std::function<void(const tree::SnapshotItem&)>& write) const {
@@ -113,7 +111,7 @@ void RegisterStore::write_items(const std::function<void(const tree::SnapshotIte
                          .last_time = time_,
                          .switches = {},
                          .hash_secret = digest_,
-                         .digest = digest_of_values(),
+                         .digest = digest(),
                          .znodes = values_.size()});
   for (std::size_t key = 0; key < values_.size(); ++key) {
     const std::string name = name_of(key);
@@ -134,7 +132,7 @@ Result<void> RegisterStore::load(const tree::SnapshotItem& item) {
   if (const auto* state = std::get_if<tree::StateImage>(&item)) {
     time_ = state->last_time;
     digest_ = state->hash_secret;
-    expected_values_ = state->digest;
+    expected_digest_ = state->digest;
     return {};
   }
   const auto* register_image = std::get_if<tree::ZnodeImage>(&item);
@@ -143,12 +141,12 @@ Result<void> RegisterStore::load(const tree::SnapshotItem& item) {
     return corrupt("a snapshot of something else than registers");
   }
   ++loaded_;
-  values_[register_image->key] = std::stoll(std::string(register_image->data));
+  set(register_image->key, std::stoll(std::string(register_image->data)));
   return {};
 }
 
 Result<void> RegisterStore::finish_loading() {
-  if (loaded_ != values_.size() || digest_of_values() != expected_values_) {
+  if (loaded_ != values_.size() || digest() != expected_digest_) {
     return corrupt("the registers do not hold together");
   }
   return {};

@@ -50,8 +50,8 @@ class RegisterStore {
   [[nodiscard]] std::int64_t value(std::uint32_t key) const { return values_[key]; }
   [[nodiscard]] raft::LogId position() const { return position_; }
   [[nodiscard]] WallTime time() const { return time_; }
-  // Of the values and of everything that was ever applied: equal at equal index on every server (I-301).
-  [[nodiscard]] std::uint64_t digest() const { return digest_; }
+  // Of the values as they are and of everything that was ever applied: equal at equal index on every server (I-301).
+  [[nodiscard]] std::uint64_t digest() const { return digest_ ^ values_digest_; }
 
   // To a snapshot and back. Loading ends with finish_loading(), which refuses what does not hold together; `position`
   // is the snapshot's.
@@ -62,15 +62,16 @@ class RegisterStore {
   void set_position(raft::LogId position) { position_ = position; }
 
  private:
-  [[nodiscard]] std::uint64_t digest_of_values() const;
+  void set(std::size_t key, std::int64_t value);
 
   std::vector<std::int64_t> values_;
   raft::LogId position_;
   WallTime time_{};
-  std::uint64_t digest_ = 0;
+  std::uint64_t digest_ = 0;         // Of what was applied.
+  std::uint64_t values_digest_ = 0;  // Of what is there: a sum over the keys, so that a write costs one of them.
   // While loading.
   std::size_t loaded_ = 0;
-  std::uint64_t expected_values_ = 0;
+  std::uint64_t expected_digest_ = 0;
 };
 
 }  // namespace quorate::sim

@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <iterator>
+#include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "raft/describe.hpp"
@@ -14,6 +19,7 @@ namespace quorate::sim {
 namespace {
 
 constexpr std::int64_t converge_step_us = 100'000;
+constexpr std::uint64_t last_call_mark = std::uint64_t{1} << 62U;
 constexpr std::int64_t quiet_us = 5'000'000;  // After the last answer (I-405).
 
 Prng fork(std::uint64_t seed, std::uint64_t purpose) {
@@ -90,6 +96,9 @@ Report World::run() {
     heal();
   }
   if (!judges_.violation()) {
+    judge_answers();
+  }
+  if (!judges_.violation()) {
     judge_quiet();
   }
   if (!judges_.violation()) {
@@ -159,6 +168,37 @@ std::string World::why_not_converged() const {
   return {};
 }
 
+// I-402: who asks now is answered, and soon: a write where somebody leads, a read everywhere. The write finds another
+// value than it expects, so that the histories need not know of it.
+void World::judge_answers() {
+  constexpr std::int64_t round_trip_us = 2'000;
+  const Knobs& knobs = plan_.knobs;
+  const auto open = std::make_shared<std::set<std::string>>();
+  const auto answer_to = [&open](const std::string& call) -> Reply {
+    open->insert(call);
+    return [open, call](const Answer& answer) {
+      if (answer.kind == Answer::Kind::done) {
+        open->erase(call);
+      }
+    };
+  };
+  const NodeId leader = nemesis_->leader()->id();
+  std::vector<NodeId> members;
+  std::ranges::transform(nemesis_->leader()->core().configuration().members, std::back_inserter(members),
+                         &raft::Member::id);
+  for (const NodeId id : members) {
+    servers_[raw(id) - 1]->read(0, answer_to(fmt::format("a read at server {}", raw(id))));
+  }
+  servers_[raw(leader) - 1]->write(
+      RegisterWrite{.mark = last_call_mark, .key = 0, .is_compare_and_set = true, .expected = -1, .value = 0},
+      answer_to("a write"));
+  run_until(after_us(scheduler_.now(), 10 * (round_trip_us + knobs.flush_max_us) + knobs.timing.heartbeat_us));
+  // Operators may still replace somebody.
+  if (!judges_.violation() && !open->empty() && knobs.spares == 0) {
+    judges_.violate("I-402", fmt::format("with everything well nobody answers {}", fmt::join(*open, ", ")));
+  }
+}
+
 // I-405, I-403: nothing is asked for, and nothing happens.
 void World::judge_quiet() {
   const Server& leader = *nemesis_->leader();
@@ -171,7 +211,7 @@ void World::judge_quiet() {
   }
   // Operators may still replace somebody; then it is not quiet.
   const bool changes =
-      plan_.knobs.spares > 0 || !leader.is_serving() || leader.core().configuration_id() != configuration;
+      plan_.knobs.spares > 0 || (leader.is_serving() && leader.core().configuration_id() != configuration);
   if (!changes &&
       (!leader.is_serving() || leader.core().term() != term || leader.core().role() != raft::Role::leader)) {
     judges_.violate("I-403", "leadership changed hands without a reason");

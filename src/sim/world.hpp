@@ -53,6 +53,7 @@ class World {
   [[nodiscard]] bool has_converged() const;
   [[nodiscard]] std::string why_not_converged() const;
   void judge_end();
+  void judge_answers();
   void judge_quiet();
   void judge_history(const char* invariant, Verdict verdict, const std::string& words);
   [[nodiscard]] std::size_t waiting() const;
