@@ -390,8 +390,10 @@ void Nemesis::replace_lost() {
     } else {
       continue;
     }
-    (void)from->change_members(std::move(target));
-    return;
+    // Refused, for who may not come back (there are enough voters, say): the next one may be the one who has to go.
+    if (from->change_members(std::move(target))) {
+      return;
+    }
   }
 }
 
