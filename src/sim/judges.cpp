@@ -108,6 +108,12 @@ bool Judges::matches(const Server& server, const raft::Recovered& log, const Log
   return server.hard_state == log.hard_state && (is_same || is_replaced);
 }
 
+bool Judges::lacks_last_record(const Server& server, const raft::Recovered& log, const LogModel& recovered) {
+  const Index last = raw(server.flushed) == 0 ? server.durable.last() : previous(server.flushed);
+  return recovered.last() == last && server.durable.at(last) == recovered.back() &&
+         (log.hard_state == server.before || log.hard_state == server.hard_state);
+}
+
 // What was appended in a term that never became durable was never said: the term may be led again.
 void Judges::forget_unsaid(const Server& server, Term durable_term) {
   for (const Write& write : server.writes) {
@@ -121,7 +127,7 @@ void Judges::forget_unsaid(const Server& server, Term durable_term) {
   }
 }
 
-void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all) {
+bool Judges::recovered(NodeId id, const raft::Recovered& log, bool has_rot) {
   Server& server = server_of(id);
   LogModel model;
   const Index start = log.snapshot.index;
@@ -129,7 +135,7 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
   if (!position || position->term != log.snapshot.term) {
     violate("I-112",
             name(id) + " recovers a snapshot at " + raft::describe(log.snapshot) + " that was never committed");
-    return;
+    return false;
   }
   model.reset(start, *position);
   for (const raft::Entry& entry : log.entries) {
@@ -137,6 +143,8 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
     model.put(entry.index, *position);
     judge_match(id, entry.index, *position);
   }
+  const bool lacks_last = has_rot && lacks_last_record(server, log, model);
+  const Index durable = server.durable.last();
   // Every write that was reported durable, and any number of those behind it, in order.
   bool is_promised = matches(server, log, model);
   while (!is_promised && !server.writes.empty()) {
@@ -144,7 +152,9 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
     server.writes.pop_front();
     is_promised = matches(server, log, model);
   }
-  if (!is_promised && promised_all) {
+  if (!is_promised && lacks_last) {
+    server.promised = std::max(server.promised, durable);
+  } else if (!is_promised) {
     violate("I-107",
             fmt::format("{} recovers a log that ends at {}.{} in term {}, voting {}: it had promised {}.{}", name(id),
                         raw(model.back().term), raw(model.last()), raw(log.hard_state.term), raw(log.hard_state.vote),
@@ -155,11 +165,14 @@ void Judges::recovered(NodeId id, const raft::Recovered& log, bool promised_all)
   server.memory = std::move(model);
   server.hard_state = log.hard_state;
   server.newest = log.hard_state;
+  server.before = log.hard_state;
+  server.flushed = Index{};
   server.led = Term{};
   server.writes.clear();
   server.commit = Index{};
   server.applied = start;
   server.configuration = Index{};
+  return is_promised;
 }
 
 void Judges::wiped(NodeId id, std::uint64_t incarnation) {
@@ -218,9 +231,20 @@ void Judges::judge_hard_state(NodeId id, Server& server, const raft::HardState& 
 
 void Judges::persisted(NodeId id, raft::PersistToken token) {
   Server& server = server_of(id);
-  while (!server.writes.empty() && server.writes.front().token <= token) {
-    put(server, server.writes.front());
-    server.writes.pop_front();
+  const raft::HardState before = server.hard_state;
+  Index first{};
+  bool is_news = false;
+  for (; !server.writes.empty() && server.writes.front().token <= token; server.writes.pop_front()) {
+    const Write& write = server.writes.front();
+    if (raw(write.first) != 0) {
+      first = raw(first) == 0 ? write.first : std::min(first, write.first);
+    }
+    is_news = is_news || write.hard_state || !write.entries.empty();
+    put(server, write);
+  }
+  if (is_news) {
+    server.before = before;
+    server.flushed = first;
   }
 }
 
@@ -403,7 +427,8 @@ void Judges::judge_progress(const raft::Core& core) {
                          member->incarnation_high == server->incarnation.value_or(member->incarnation_high);
     // A peer of a later term may have cut back what it once acknowledged to this leader, which does not know of it yet.
     const bool may_know = is_same && server->hard_state.term <= core.term();
-    const bool is_true = peer.next_index() > peer.match() && (!may_know || peer.match() <= server->durable.last()) &&
+    const bool is_true = peer.next_index() > peer.match() &&
+                         (!may_know || peer.match() <= std::max(server->durable.last(), server->promised)) &&
                          peer.inflight_messages() <= core.config().limits.inflight_messages_max;
     if (!is_true) {
       violate("I-111", name(core.self()) + " is wrong about " + raft::describe(peer));

@@ -31,9 +31,9 @@ struct Violation {
 
 class Judges {
  public:
-  // What recovery made of a disk, before the core gets it. `promised_all`: nothing was damaged on purpose, so all that
-  // was durable has to be there.
-  void recovered(NodeId server, const raft::Recovered& log, bool promised_all);
+  // What recovery made of a disk, before the core gets it. All that was durable has to be there; `has_rot`: but for the
+  // very last record, which cannot be told from a torn one when it was damaged. False: that is missing.
+  bool recovered(NodeId server, const raft::Recovered& log, bool has_rot);
   // The disk was lost, and what it promised is gone with it: this incarnation promised nothing yet.
   void wiped(NodeId server, std::uint64_t incarnation);
 
@@ -81,6 +81,9 @@ class Judges {
     LogModel former = {};   // Of the disk before, when that was lost.
     raft::HardState hard_state = {};
     raft::HardState newest = {};  // With what is not durable yet.
+    raft::HardState before = {};  // The newest flush: that took its place,
+    Index flushed{};              // and this was its first entry; 0: it had none.
+    Index promised{};             // What it acknowledged and has lost since.
     Term led{};                   // The newest term that it led in this life.
     raft::Configuration counted;  // By which it counted when it was looked at last.
     std::deque<Write> writes = {};
@@ -101,6 +104,7 @@ class Judges {
   static void put(Server& server, const Write& write);
   void forget_unsaid(const Server& server, Term durable_term);
   static bool matches(const Server& server, const raft::Recovered& log, const LogModel& recovered);
+  static bool lacks_last_record(const Server& server, const raft::Recovered& log, const LogModel& recovered);
   [[nodiscard]] std::string name(NodeId id) const;
   void judge_match(NodeId id, Index index, const Position& position);
   void judge_commit(const raft::Core& core, Server& server);

@@ -275,7 +275,7 @@ bool Nemesis::may_lose(const Server& server) const {
     }
     ++voters;
     const bool is_lost = each == &server || each == nullptr || each->incarnation() != member.incarnation_high ||
-                         each->is_out() || each->was_damaged();
+                         each->is_out() || each->is_in_doubt();
     lost += is_lost ? 1U : 0U;
   }
   // The leader has to be the real one: a majority that is up agrees on it.

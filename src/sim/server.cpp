@@ -163,7 +163,7 @@ void Server::start() {
   }
   process_ = std::move(*opened);
   raft::Recovered& log = process_->recovered;
-  around_.judges.recovered(id_, log, !was_damaged_);
+  is_in_doubt_ = !around_.judges.recovered(id_, log, was_damaged_);
   process_->store.set_position(log.snapshot);
   if (log.configuration.members.empty() && is_founder_) {
     log.configuration = founding_;
@@ -220,6 +220,7 @@ void Server::wipe() {
   is_founder_ = false;
   is_out_ = false;
   was_damaged_ = false;
+  is_in_doubt_ = false;
   around_.judges.wiped(id_, incarnation_);
 }
 
@@ -246,6 +247,7 @@ bool Server::damage(Prng& prng) {
   const std::uint64_t offset = prng.below(std::max<std::size_t>(used, 1));
   disk_.corrupt(path, offset, static_cast<std::uint8_t>(1U << prng.below(8)));
   was_damaged_ = true;
+  is_in_doubt_ = true;
   tell("rot", fmt::format("{} at {}", path, offset));
   return true;
 }

@@ -121,7 +121,8 @@ class Server {
   // Damages a byte of a file in the log or a snapshot; the machine is down. False: there is none.
   bool damage(Prng& prng);
   // What damage() may have cost is not held against this server any more.
-  [[nodiscard]] bool was_damaged() const { return was_damaged_; }
+  // Some of what it promised may be missing, until a start has shown that all is there.
+  [[nodiscard]] bool is_in_doubt() const { return is_in_doubt_; }
 
   // ---- What can be seen.
   [[nodiscard]] NodeId id() const { return id_; }
@@ -179,7 +180,8 @@ class Server {
   std::uint64_t incarnation_ = 0;
   std::uint64_t lives_ = 0;
   bool is_out_ = false;
-  bool was_damaged_ = false;
+  bool was_damaged_ = false;  // Some file of this disk rotted, once.
+  bool is_in_doubt_ = false;
   bool is_spared_ = false;
   MonoTime paused_until_{};
   std::int64_t flush_lag_us_ = 0;
