@@ -165,7 +165,7 @@ void Core::watch_catch_up(Leader& leader) {
       learner.is_done = elapsed_us(learner.began, now_) < config_.timing.election_us;
       learner.began = now_;
       learner.goal = log_.last().index;
-      learner.round += learner.is_done ? 0 : 1;
+      learner.round = learner.is_done ? 0 : learner.round + 1;
     } else if (elapsed_us(learner.began, now_) >= config_.timing.election_us) {
       learner.is_done = false;
     }

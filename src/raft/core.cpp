@@ -40,7 +40,7 @@ void Core::restore(Recovered& recovered) {
   ensure(recovered.commit_hint <= Index{raw(recovered.snapshot.index) + recovered.entries.size()},
          "the commit hint never exceeds the durable log (R-101)");
   electorate_ = Electorate(configurations_.effective());
-  for (Entry& entry : recovered.entries) {
+  for (const Entry& entry : recovered.entries) {
     ensure(entry.time >= newest_time_, "time never goes back along the log (R-709)");
     newest_time_ = entry.time;
     if (entry.kind == EntryKind::configuration) {
@@ -48,8 +48,8 @@ void Core::restore(Recovered& recovered) {
       ensure(configuration.has_value(), "storage has checked what it hands over (R-121)");
       configurations_.append(LogId{.term = entry.term, .index = entry.index}, std::move(*configuration));
     }
-    log_.restore(std::move(entry));
   }
+  log_.restore(std::move(recovered.entries));
   electorate_ = Electorate(configurations_.effective());
   // A term that only its entries show was durable with them, though no vote in it is known.
   if (log_.last().term > hard_state_.term) {

@@ -10,6 +10,8 @@
 namespace quorate::raft {
 namespace {
 
+constexpr std::ptrdiff_t restored_row_entries = 256;
+
 std::size_t bytes_of(const Entry& entry) {
   return sizeof(Entry) + entry.command.size();
 }
@@ -28,11 +30,13 @@ void Log::append(Entries entries) {
   }
 }
 
-void Log::restore(Entry entry) {
+void Log::restore(std::vector<Entry> entries) {
   ensure(!has_unpersisted(), "what is on disk comes before what is not");
-  std::vector<Entry> row;
-  row.push_back(std::move(entry));
-  append(std::move(row));
+  for (auto rest = entries.begin(); rest != entries.end();) {
+    const auto end = rest + std::min<std::ptrdiff_t>(entries.end() - rest, restored_row_entries);
+    append(std::vector<Entry>(std::make_move_iterator(rest), std::make_move_iterator(end)));
+    rest = end;
+  }
   handed_to_disk_ = last_.index;
   durable_ = last_.index;
 }

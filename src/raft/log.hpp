@@ -18,8 +18,9 @@ class Log {
   explicit Log(LogId start) : start_(start), last_(start), durable_(start.index), handed_to_disk_(start.index) {}
 
   void append(Entries entries);  // entries.front().index == next(last().index)
-  // An entry that storage found on disk: appended, and durable at once.
-  void restore(Entry entry);
+  // What storage found on disk: appended, and durable at once. In rows that are short, so that a start frees memory as
+  // it applies.
+  void restore(std::vector<Entry> entries);
   // Removes entries up to `index` from memory; they must be durable.
   void release(Index index);
 

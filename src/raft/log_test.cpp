@@ -60,12 +60,25 @@ TEST(Log, durable_never_falls) {  // R-106
 
 TEST(Log, the_boundary_term_survives_release) {
   Log log(LogId{});
-  log.restore(entry_at(1, 1));
-  log.restore(entry_at(2, 5));
+  log.restore(std::vector<Entry>{entry_at(1, 1), entry_at(2, 5)});
   log.release(Index{2});
   EXPECT_EQ(log.term_at(Index{2}), Term{5});
   EXPECT_EQ(log.size(), 0U);
   EXPECT_EQ(log.bytes(), 0U);
+}
+
+TEST(Log, what_a_start_found_is_there_and_durable) {
+  std::vector<Entry> found;
+  for (std::uint64_t index = 1; index <= 1000; ++index) {
+    found.push_back(entry_at(index, 1, std::to_string(index)));
+  }
+  Log log(LogId{});
+  log.restore(std::move(found));
+  EXPECT_EQ(log.durable(), Index{1000});
+  EXPECT_FALSE(log.has_unpersisted());
+  for (Index at{1}; at <= Index{1000}; at = next(at)) {
+    ASSERT_EQ(log.at(at).command.view(), std::to_string(raw(at)));
+  }
 }
 
 TEST(Log, rows_keep_their_order_while_they_come_and_go) {
@@ -74,7 +87,7 @@ TEST(Log, rows_keep_their_order_while_they_come_and_go) {
   for (std::uint64_t round = 0; round < 50; ++round) {
     for (std::uint64_t i = 0; i < 11 + round; ++i) {
       ++index;
-      log.restore(entry_at(index, 1, std::to_string(index)));
+      log.restore({entry_at(index, 1, std::to_string(index))});
     }
     log.release(Index{index - 5 - round / 2});
     for (Index at = log.first(); at <= log.last().index; at = next(at)) {

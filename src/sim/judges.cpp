@@ -154,6 +154,7 @@ bool Judges::recovered(NodeId id, const raft::Recovered& log, bool has_rot) {
   }
   if (!is_promised && lacks_last) {
     server.promised = std::max(server.promised, durable);
+    forget_votes(id, log.hard_state.term);
   } else if (!is_promised) {
     violate("I-107",
             fmt::format("{} recovers a log that ends at {}.{} in term {}, voting {}: it had promised {}.{}", name(id),
@@ -178,7 +179,12 @@ bool Judges::recovered(NodeId id, const raft::Recovered& log, bool has_rot) {
 void Judges::wiped(NodeId id, std::uint64_t incarnation) {
   Server& server = server_of(id);
   server = Server{.former = std::move(server.durable), .counted = {}, .incarnation = incarnation};
-  for (auto vote = votes_.lower_bound({id, Term{}}); vote != votes_.end() && vote->first.first == id;) {
+  forget_votes(id, Term{});
+}
+
+// A disk that was lost takes them with it, and whoever counted them was right to: those of this term and later ones.
+void Judges::forget_votes(NodeId id, Term from) {
+  for (auto vote = votes_.lower_bound({id, from}); vote != votes_.end() && vote->first.first == id;) {
     former_votes_.emplace(id, vote->first.second, vote->second);
     vote = votes_.erase(vote);
   }
@@ -400,8 +406,8 @@ bool Judges::is_held(const raft::Configuration& configuration, Index index) cons
   const auto holds = [this, index](NodeId id) {
     const Server* server = find_server(id);
     // What a disk held when it was lost was acknowledged all the same.
-    return server != nullptr &&
-           (server->durable.at(index) == canon_.at(index) || server->former.at(index) == canon_.at(index));
+    return server != nullptr && (server->durable.at(index) == canon_.at(index) ||
+                                 server->former.at(index) == canon_.at(index) || index <= server->promised);
   };
   return holds_for_quorum(configuration, holds);
 }

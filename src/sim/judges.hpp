@@ -108,6 +108,7 @@ class Judges {
   [[nodiscard]] std::string name(NodeId id) const;
   void judge_match(NodeId id, Index index, const Position& position);
   void judge_commit(const raft::Core& core, Server& server);
+  void forget_votes(NodeId id, Term from);
   void judge_hard_state(NodeId id, Server& server, const raft::HardState& next);
   void judge_vote(NodeId voter, Term term, NodeId candidate);
   void judge_election(const raft::Core& core, const Server& server);

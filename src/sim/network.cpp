@@ -64,6 +64,7 @@ void Network::send(Speaker from, NodeId to, raft::Message&& message) {
 }
 
 void Network::carry(Speaker from, NodeId to, raft::Message&& message, MonoTime arrival) {
+  last_arrival_ = std::max(last_arrival_, arrival);
   scheduler_.at(arrival, [this, from, to, message = std::move(message)]() mutable {
     if (is_cut(from.id, to)) {
       ++dropped_;

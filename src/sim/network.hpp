@@ -59,6 +59,8 @@ class Network {
   // Everything to or from this server takes so much longer (F-108).
   void set_lag(NodeId id, std::int64_t microseconds) { lag_[raw(id)] = microseconds; }
 
+  // All that was sent so far has arrived by then, or is lost.
+  [[nodiscard]] MonoTime empty_at() const { return last_arrival_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -76,6 +78,7 @@ class Network {
   std::array<std::int64_t, servers_max> lag_{};
   // When the newest message of each link's two lanes arrives.
   std::array<std::array<MonoTime, 2>, servers_max * servers_max> newest_{};
+  MonoTime last_arrival_{};
   std::uint64_t sent_ = 0;
   std::uint64_t dropped_ = 0;
 };

@@ -108,7 +108,8 @@ Result<std::unique_ptr<Server::Process>> Server::open() {
   const storage::SnapshotSink sink{.reset = [&store] { store.begin_loading(); },
                                    .item = [&store](const tree::SnapshotItem& item) { return store.load(item); },
                                    .finish = [&store] { return store.finish_loading(); }};
-  Result<storage::Recovery> recovery = storage::recover(*process->directory, sink, {});
+  Result<storage::Recovery> recovery =
+      storage::recover(*process->directory, sink, {}, storage::RecoverOptions{.has_peers = true});
   if (!recovery) {
     return std::unexpected(recovery.error());
   }

@@ -50,10 +50,10 @@ bool Recovery::may_start() const {
 namespace {
 
 // A snapshot of another cluster, or of a data directory that this server had before, is not this server's state,
-// however whole it is. Where there are other members it may be: who joins anew under an old id is sent
-// the state of a time at which the one before was still a member.
+// however whole it is. Where there are other members, or were, it may be: who joins anew under an old id
+// is sent the state of a time at which the one before was still a member.
 Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& file,
-                            const wire::SnapshotHeader& header) {
+                            const wire::SnapshotHeader& header, const RecoverOptions& options) {
   constexpr std::string_view advice =
       "it was copied into this directory; move it out (to restore a backup, restore the whole directory, identity and "
       "log included)";
@@ -71,7 +71,7 @@ Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& 
   }
   const auto& members = header.configuration.members;
   const auto self = std::ranges::find(members, identity.node, &raft::Member::id);
-  if (members.size() == 1 && self != members.end() &&
+  if (!options.has_peers && members.size() == 1 && self != members.end() &&
       (self->incarnation_high != identity.incarnation_high || self->incarnation_low != identity.incarnation_low)) {
     return failure(
         ErrorCode::invalid,
@@ -84,13 +84,13 @@ Result<void> refuse_foreign(const DataDirectory& directory, const SnapshotFile& 
 
 // A snapshot that a start does not need is still one that it may need later, and one that the log is released by: only
 // its damage is not looked for now.
-Result<void> look_at_spare(DataDirectory& directory, const SnapshotFile& file) {
+Result<void> look_at_spare(DataDirectory& directory, const SnapshotFile& file, const RecoverOptions& options) {
   const auto header = read_snapshot_header(directory, file);
   if (!header) {
     return header.error().code == ErrorCode::unsupported ? Result<void>{std::unexpected(header.error())}
                                                          : Result<void>{};
   }
-  return refuse_foreign(directory, file, *header);
+  return refuse_foreign(directory, file, *header, options);
 }
 
 // The streams of this very directory tell how often it was started when the snapshot was taken.
@@ -137,7 +137,7 @@ Result<void> load_newest(DataDirectory& directory, const std::vector<SnapshotFil
   bool delivered = false;
   for (const SnapshotFile& file : files) {
     if (recovery.snapshot && !options.everything) {
-      if (auto own = look_at_spare(directory, file); !own) {
+      if (auto own = look_at_spare(directory, file, options); !own) {
         return own;
       }
       continue;
@@ -160,7 +160,7 @@ Result<void> load_newest(DataDirectory& directory, const std::vector<SnapshotFil
                                      header.error().message)});
       continue;
     }
-    if (auto own = refuse_foreign(directory, file, *header); !own) {
+    if (auto own = refuse_foreign(directory, file, *header, options); !own) {
       return own;
     }
     recovery.starts = std::max(recovery.starts, starts_in(*header, directory.identity()));
@@ -225,7 +225,11 @@ Result<LogContents> read_both(DataDirectory& directory, const SnapshotSink& sink
     return std::unexpected(loaded.error());
   }
   const SnapshotPoint point = point_of(directory, recovery);
-  return log && point == *expected ? std::move(*log) : read_log(directory, point, options);
+  if (log && point == *expected) {
+    return std::move(*log);
+  }
+  log.reset();  // One log in memory at a time.
+  return read_log(directory, point, options);
 }
 
 }  // namespace

@@ -59,6 +59,9 @@ struct LogContents {
 };
 
 struct RecoverOptions {
+  // A snapshot may have come from a peer: then it may be of a time at which this very id was the only member, as
+  // another incarnation. A server that never had peers has such a one by mistake.
+  bool has_peers = false;
   bool everything = false;  // For verify: segments and snapshots that a start does not need are read as well.
   // Asked every few MiB of the log that are scanned, from any thread of the executor; true: reading ends with
   // ErrorCode::refused. (The snapshot's reader is the sink's own, and may end it there.)

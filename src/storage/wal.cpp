@@ -207,6 +207,7 @@ void Wal::State::finish_install(Flush::Job& job) {
   milestones.clear();
   milestones.push_back(Milestone{job.point.index, written});
   recovered_bytes = 0;
+  refused = false;
   unproven = false;
   spent_buffer = std::move(job.buffer);
 }
