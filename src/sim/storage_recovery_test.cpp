@@ -143,6 +143,20 @@ TEST(StorageRecovery, a_foreign_snapshot_is_refused_with_what_where_and_what_to_
   }
 }
 
+// Sent by a peer, of a time at which this id was the only member, as another incarnation.
+TEST(StorageRecovery, a_server_with_peers_starts_from_the_state_of_its_former_self) {
+  Sample sample([](Life& life) {
+    life.change_header = [](wire::SnapshotHeader& header) { header.configuration.members[0].incarnation_low = 99; };
+    EXPECT_TRUE(life.snapshot());
+  });
+  sample.disk.restart();
+  auto directory = storage::DataDirectory::inspect(sample.disk, test_paths);
+  ASSERT_TRUE(directory);
+  const auto recovery = storage::recover(*directory, no_sink, {}, storage::RecoverOptions{.has_peers = true});
+  ASSERT_TRUE(recovery) << recovery.error().message;
+  EXPECT_TRUE(recovery->snapshot.has_value());
+}
+
 TEST(StorageRecovery, a_foreign_snapshot_that_is_not_needed_is_refused_all_the_same) {
   // It would count as the second one that checks, and the log would be released by it.
   Sample sample([](Life& life) {
