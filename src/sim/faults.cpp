@@ -218,24 +218,27 @@ void draw_lease_knobs(Prng& prng, Knobs& knobs) {
 // Faults that meet, for a lease ends within an election timeout: each scene is what one of its rules is there for.
 void draw_lease_scenes(Prng& prng, Plan& plan) {
   const std::int64_t election = plan.knobs.timing.election_us;
-  const auto part = [&prng, election](std::int64_t from_percent, std::int64_t to_percent) {
+  const auto draw_part = [&prng, election](std::int64_t from_percent, std::int64_t to_percent) {
     return prng.between(election * from_percent / 100, election * to_percent / 100);
   };
   const auto add = [&plan](Kind kind, std::int64_t at, std::int64_t for_us, NodeId server, std::int64_t amount = 0) {
     plan.faults.push_back(Fault{.kind = kind, .at_us = at, .for_us = for_us, .server = server, .amount = amount});
   };
   const NodeId leader{};
-  for (std::int64_t at = 2 * second; at < plan.safety_us; at += second + part(500, 900)) {
+  for (std::int64_t at = 2 * second; at < plan.safety_us; at += second + draw_part(500, 900)) {
     const NodeId one{1 + static_cast<std::uint32_t>(prng.below(plan.knobs.servers))};
-    const std::int64_t later = at + part(0, 50);
+    const std::int64_t later = at + draw_part(0, 50);
     switch (prng.below(4)) {
-      case 0:  // it sees both sides of a cut, and stands still or starts again.
+      case 0: {  // it sees both sides of a cut, and stands still or starts again.
         add(Kind::bridge, at, 4 * election, one);
-        add(prng.chance(1, 2) ? Kind::pause : Kind::kill, at + part(100, 300), part(30, 100), one);
+        const Kind kind = prng.chance(1, 2) ? Kind::pause : Kind::kill;
+        const std::int64_t begin = at + draw_part(100, 300);
+        add(kind, begin, draw_part(30, 100), one);
         break;
+      }
       case 1:  // The check comes after the pause.
         add(Kind::isolate, at, 3 * election, leader);
-        add(Kind::pause, later, part(80, 190), leader);
+        add(Kind::pause, later, draw_part(80, 190), leader);
         break;
       case 2:  // somebody else leads, with its help, and it does not hear of that.
         add(Kind::deaf, at, 2 * election, leader);
