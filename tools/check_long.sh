@@ -47,7 +47,7 @@ long_fuzz() {
   return $status
 }
 long_hostile() { /usr/bin/python3 test/hostile.py --quorate "$quorate" --scale 10; }
-long_crash() { QUORATE_CRASH_SEEDS=20000 build/release/sim_test --gtest_filter='Storage*.many_lives*'; }
+long_crash() { QUORATE_CRASH_SEEDS=3000 build/release/sim_test --gtest_filter='Storage*.many_lives*'; }
 long_mutants() { ninja -C build/release && python3 tools/mutants.py --table build/mutants.md; }
 long_analyze() {
   [ -f build/asan-ubsan/build.ninja ] || cmake --preset asan-ubsan || return 1
