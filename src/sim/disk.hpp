@@ -38,6 +38,7 @@ class Disk final : public storage::Disk {
   void crash_at(std::uint64_t operation, bool takes_effect);
   // The n-th operation from now fails once. A failed sync leaves its pages clean but not on disk.
   void fail_at(std::uint64_t operation, ErrorCode code);
+  void fail_no_more() { fail_at_ = 0; }
   // From now on reads of this file that reach `offset` fail: a bad sector (F-304). The file exists.
   void fail_reads(const std::string& path, std::uint64_t offset);
   // From now on this file cannot be opened, or not asked for its size: damage of the file system (F-304). It exists.

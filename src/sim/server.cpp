@@ -196,6 +196,7 @@ void Server::heal() {
   is_spared_ = true;
   flush_lag_us_ = 0;
   disk_.set_capacity(UINT64_MAX);
+  disk_.fail_no_more();
   clock_.set_drift(around_.scheduler.now(), 0);
 }
 

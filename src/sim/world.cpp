@@ -202,6 +202,10 @@ void World::judge_answers() {
 
 // I-405, I-403: nothing is asked for, and nothing happens.
 void World::judge_quiet() {
+  if (nemesis_->leader() == nullptr) {
+    judges_.violate("I-403", "with everything well the leader is gone");
+    return;
+  }
   const Server& leader = *nemesis_->leader();
   const Term term = leader.core().term();
   const Index last = leader.core().log().last().index;
