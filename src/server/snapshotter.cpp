@@ -64,11 +64,14 @@ void Snapshotter::purged(const Purge& purge) {
     return;
   }
   if (!purge.done) {
-    log_warning(fmt::format("old snapshots and log segments stay for now: {}", purge.done.error().message));
+    log_warning(fmt::format(
+        "old snapshots and log segments could not be removed; after the next snapshot it is tried again: {}",
+        purge.done.error().message));
     return;
   }
   for (const Error& failure : purge.done->failures) {
-    log_warning(fmt::format("an old snapshot stays for now: {}", failure.message));
+    log_warning(
+        fmt::format("an old snapshot could not be removed; after the next one it is tried again: {}", failure.message));
   }
   release_ = std::max(release_.value_or(Index{}), purge.done->release);
 }
